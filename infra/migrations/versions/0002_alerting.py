@@ -1,0 +1,15 @@
+"""Alerts, notifications, deliveries and the outbox."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0002_alerting"
+down_revision = "0001_platform"
+
+SQL = Path(__file__).parents[1] / "sql" / f"{revision}.sql"
+
+
+def upgrade() -> None:
+    """Run the SQL file of the same name."""
+    op.get_bind().exec_driver_sql(SQL.read_text("utf-8"))
