@@ -1,0 +1,149 @@
+"""What the environment says, read once and checked with every bad name in one message (never a value)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from shared.errors import ConfigError
+
+CHANNELS = ("system", "email", "wechat", "sms")
+_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of one process; times are seconds."""
+
+    database_url: str = ""
+    project: str = "belfry-local"
+    belfry_url: str = "http://127.0.0.1:8080"
+    scheduler_address: str = ""
+    pubsub_emulator_host: str = ""
+    oidc_cert: str = ""
+    callers: frozenset[str] = frozenset()
+    audience: str = ""
+    in_cloud: bool = False
+    local_clock: bool = False
+    view_token: str = ""
+    manage_token: str = ""
+    log_level: str = "INFO"
+    pool_size: int = 1
+    pool_overflow: int = 1
+    socket_timeout: float = 5.0
+    lease: float = 90.0
+    email_enabled: bool = False
+    email_server: str = ""
+    email_port: int = 587
+    email_username: str = ""
+    email_password: str = ""
+    email_from: str = ""
+    email_timeout: float = 20.0
+    wechat_enabled: bool = False
+    wechat_webhook_url: str = ""
+    sms_enabled: bool = False
+
+    def __repr__(self) -> str:
+        return "Config(...)"  # the values hold secrets; a traceback must not show them
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels that are switched on, in the order in which they stand in for each other."""
+        on = {"system": True, "email": self.email_enabled, "wechat": self.wechat_enabled, "sms": self.sms_enabled}
+        return [channel for channel in CHANNELS if on[channel]]
+
+
+class _Reader:
+    """Reads typed values and collects what is wrong with them."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env, self.errors = env, []  # type: Mapping[str, str], list[str]
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self.env.get(name, default)
+        if value != value.strip():
+            self.errors.append(f"{name} begins or ends with white space (a secret stored with its newline?)")
+        return value.strip()
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        value = self.text(name, str(default)).lower()
+        if value not in _TRUE | _FALSE:
+            self.errors.append(f"{name} must be true or false")
+        return value in _TRUE
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        value = self.text(name) or str(default)
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not low <= number <= high:
+            self.errors.append(f"{name} must be a number from {low:g} to {high:g}")
+            return default
+        return number
+
+
+def read(env: Mapping[str, str]) -> Config:
+    """Build the settings from an environment.
+
+    Raises ConfigError with one line for each bad name; values are never shown.
+    """
+    r = _Reader(env)
+    in_cloud = bool(r.text("K_SERVICE"))
+    values: dict[str, Any] = {
+        "database_url": r.text("DATABASE_URL"),
+        "project": r.text("GOOGLE_CLOUD_PROJECT", "" if in_cloud else "belfry-local"),
+        "belfry_url": r.text("BELFRY_URL", "http://127.0.0.1:8080").rstrip("/"),
+        "scheduler_address": r.text("SCHEDULER_ADDRESS"),
+        "pubsub_emulator_host": r.text("PUBSUB_EMULATOR_HOST"),
+        "oidc_cert": r.text("BELFRY_OIDC_CERT"),
+        "callers": frozenset(r.text("BELFRY_CALLERS").split()),
+        "audience": r.text("BELFRY_AUDIENCE"),
+        "in_cloud": in_cloud,
+        "local_clock": r.flag("BELFRY_LOCAL_CLOCK"),
+        "view_token": r.text("BELFRY_VIEW_TOKEN"),
+        "manage_token": r.text("BELFRY_MANAGE_TOKEN"),
+        "log_level": r.text("LOG_LEVEL", "INFO").upper(),
+        "pool_size": int(r.number("DB_POOL_SIZE", 1, 1, 50)),
+        "pool_overflow": int(r.number("DB_POOL_OVERFLOW", 1, 0, 50)),
+        "socket_timeout": r.number("DB_SOCKET_TIMEOUT", 5, 0.2, 60),
+        "lease": r.number("BELFRY_LEASE", 90, 0.2, 600),
+        "email_enabled": r.flag("EMAIL_ENABLED"),
+        "email_server": r.text("EMAIL_SMTP_SERVER"),
+        "email_port": int(r.number("EMAIL_SMTP_PORT", 587, 1, 65535)),
+        "email_username": r.text("EMAIL_USERNAME"),
+        "email_password": r.text("EMAIL_PASSWORD"),
+        "email_from": r.text("EMAIL_FROM"),
+        "email_timeout": r.number("EMAIL_TIMEOUT", 20, 0.2, 120),
+        "wechat_enabled": r.flag("WECHAT_ENABLED"),
+        "wechat_webhook_url": r.text("WECHAT_WEBHOOK_URL"),
+        "sms_enabled": r.flag("SMS_ENABLED"),
+    }
+    config = Config(**values)
+    if not config.database_url.startswith(("postgresql://", "postgres://")):
+        r.errors.append("DATABASE_URL must be set, in the form postgresql://user:password@host:port/database")
+    if config.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+        r.errors.append("LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    if config.email_enabled:
+        r.errors += [f"{name} must be set when EMAIL_ENABLED is true"
+                     for name in ("EMAIL_SMTP_SERVER", "EMAIL_FROM") if not r.env.get(name, "").strip()]
+    if in_cloud:
+        r.errors += [f"{name} must not be set in the cloud" for name in ("BELFRY_LOCAL_CLOCK", "BELFRY_VIEW_TOKEN", "BELFRY_MANAGE_TOKEN")
+                     if r.env.get(name)]
+        r.errors += [f"{name} must be set in the cloud" for name in ("BELFRY_CALLERS", "BELFRY_AUDIENCE", "GOOGLE_CLOUD_PROJECT")
+                     if not r.env.get(name, "").strip()]
+    for name, token in (("BELFRY_VIEW_TOKEN", config.view_token), ("BELFRY_MANAGE_TOKEN", config.manage_token)):
+        if token and len(token) < 32:
+            r.errors.append(f"{name} must have at least 32 characters")
+    if r.errors:
+        raise ConfigError("environment: " + "; ".join(r.errors))
+    return config
+
+
+@cache
+def config() -> Config:
+    """The settings of this process."""
+    return read(os.environ)

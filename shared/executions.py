@@ -1,0 +1,108 @@
+"""The ledger's moves as Python calls: read the job, claim a tick, renew the lease, finish.
+
+Each is one statement; what they decide and guard is written in the database (infra/migrations/sql/0001_platform.sql).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+_JOB = text("""select job_id, func, name, owner, category, effective_schedule, time_zone, offset_s, timeout_s, effective_params,
+  params_schema, max_attempts, backoff_s, risk, status from belfry.jobs where job_id = :job_id""")
+_CLAIM = text("""select * from belfry.claim(:job_id, cast(:run_at as timestamptz), :kind, cast(:execution_id as uuid), :owner,
+  cast(:lease as numeric), cast(:params as jsonb), :requested_by, :reason)""")
+_OPEN = text("""select cancel_requested_at is not null as cancelled from belfry.job_executions
+  where id = cast(:id as uuid) and fence = :fence and state = 'running'""")
+_HEARTBEAT = text("select held, cancelled from belfry.heartbeat(cast(:id as uuid), :fence, cast(:lease as numeric))")
+_FINISH = text("""select belfry.finish(cast(:id as uuid), :fence, :state, :reason, cast(:counters as jsonb), :error_class, :error,
+  cast(:retry_in as int))""")
+_READ_BACK = text("select state from belfry.job_executions where id = cast(:id as uuid) and fence = :fence")
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """What a trigger needs to know of its job, with the operator's overrides in force."""
+
+    job_id: str
+    func: str
+    name: dict[str, str]
+    owner: str | None
+    category: str
+    effective_schedule: str | None
+    time_zone: str
+    offset_s: int
+    timeout_s: int
+    effective_params: dict[str, Any]
+    params_schema: dict[str, Any]
+    max_attempts: int
+    backoff_s: list[int]
+    risk: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The decision of belfry.claim: run | duplicate | in_progress | waiting | pending | skipped."""
+
+    decision: str
+    execution_id: UUID
+    fence: int
+    attempt: int
+    state: str
+    reason: str | None
+    run_at: datetime
+    biz_date: date
+    kind: str
+    params: dict[str, Any]
+    counters: dict[str, Any]
+    error: str | None
+
+
+def read_job(db: Connection, job_id: str) -> JobRow | None:
+    """The job's row, None when nobody registered it."""
+    row = db.execute(_JOB, {"job_id": job_id}).one_or_none()
+    return JobRow(*row) if row else None
+
+
+def claim(db: Connection, job_id: str, run_at: datetime, kind: str, *, lease: float, owner: str, execution_id: UUID | None = None,
+          params: dict[str, Any] | None = None, requested_by: str | None = None, reason: str | None = None) -> Claim:
+    """Decide one trigger. Commits by itself: after it the database owns the tick."""
+    row = db.execute(_CLAIM, {
+        "job_id": job_id, "run_at": run_at, "kind": kind, "execution_id": execution_id and str(execution_id), "owner": owner,
+        "lease": str(lease), "params": json.dumps(params or {}), "requested_by": requested_by, "reason": reason,
+    }).one()
+    return Claim(*row)
+
+
+def still_mine(db: Connection, execution_id: UUID, fence: int) -> bool | None:
+    """The unlocked look that opens an effect: None when the lease is lost, else whether an operator asked to stop."""
+    row = db.execute(_OPEN, {"id": str(execution_id), "fence": fence}).one_or_none()
+    return None if row is None else bool(row.cancelled)
+
+
+def heartbeat(db: Connection, execution_id: UUID, fence: int, lease: float) -> tuple[bool, bool]:
+    """Renew the lease. (held, cancelled)"""
+    row = db.execute(_HEARTBEAT, {"id": str(execution_id), "fence": fence, "lease": str(lease)}).one()
+    return bool(row.held), bool(row.cancelled)
+
+
+def finish(db: Connection, execution_id: UUID, fence: int, state: str, *, reason: str | None = None,
+           counters: dict[str, int] | None = None, error: BaseException | None = None, error_text: str | None = None,
+           retry_in: int | None = None) -> bool:
+    """The fence: the last statement of an effect. False: another holder has the execution, roll back."""
+    return bool(db.execute(_FINISH, {
+        "id": str(execution_id), "fence": fence, "state": state, "reason": reason, "counters": json.dumps(counters or {}),
+        "error_class": type(error).__name__ if error else None, "error": error_text, "retry_in": retry_in,
+    }).scalar_one())
+
+
+def read_back(db: Connection, execution_id: UUID, fence: int) -> str | None:
+    """The state under this fence: tells what became of a COMMIT whose answer was lost (P13)."""
+    state = db.execute(_READ_BACK, {"id": str(execution_id), "fence": fence}).scalar_one_or_none()
+    return None if state is None else str(state)
