@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 
 import pg8000.native
 
+from shared.errors import BelfryError
+
 LAUNCHER = Path(__file__).with_name("launch.py")
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 SUPERUSER = "belfry"
@@ -35,7 +37,7 @@ SETPRIV = [
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
 
 
-class PostgresError(RuntimeError):
+class PostgresError(BelfryError):
     """The embedded Postgres did not do what it was asked; its own log says why."""
 
 
@@ -223,7 +225,7 @@ def migrate(url: str) -> None:
     from alembic import command
     from alembic.config import Config
 
-    config = Config(attributes={"url": url})
+    config = Config(attributes={"database_url": url})
     config.set_main_option("script_location", str(MIGRATIONS))
     command.upgrade(config, "head")
 
