@@ -1,0 +1,42 @@
+"""Which tables do the jobs own? Health, snapshots, kit checks and shortages.
+
+The DDL is infra/migrations/sql/0004_job_tables.sql. They are keyed by erp ids without foreign keys, because erp may be views.
+"""
+
+from sqlalchemy import MetaData
+
+from shared.erp.columns import table
+
+belfry = MetaData(schema="belfry")
+
+project_health = table(
+    belfry, "project_health", key="project_id", ids="project_id", words="health", documents="reasons",
+    instants="updated_at", uuids="execution_id",
+)
+project_status_logs = table(
+    belfry, "project_status_logs", ids="id project_id changed_by",
+    words="change_type old_health new_health old_status new_status remark", documents="reasons",
+    instants="changed_at", uuids="execution_id",
+)
+project_health_snapshots = table(
+    belfry, "project_health_snapshots", key="project_id snapshot_date", ids="project_id", days="snapshot_date",
+    words="overall_health schedule_health cost_health quality_health resource_health",
+    counts="health_score open_alerts blocking_issues milestone_delayed milestone_on_track",
+    numbers="schedule_variance cost_variance budget_used_pct kit_rate", documents="top_risks",
+    uuids="execution_id", instants="created_at",
+)
+kit_checks = table(
+    belfry, "kit_checks", ids="id work_order_id bom_id", days="check_date", instants="check_time",
+    words="method kit_status", counts="total_items fulfilled_items in_transit_items shortage_items",
+    numbers="kit_rate start_kit_rate", flags="can_start", uuids="execution_id",
+)
+kit_check_items = table(
+    belfry, "kit_check_items", key="kit_check_id material_id", ids="kit_check_id material_id",
+    numbers="required_qty on_hand_alloc in_transit_alloc shortage_qty", days="eta_date", words="item_status",
+)
+material_shortages = table(
+    belfry, "material_shortages", ids="id project_id work_order_id bom_item_id material_id handler_id",
+    numbers="required_qty available_qty in_transit_qty shortage_qty", days="required_date eta_date",
+    words="impact_type status", counts="est_delay_days", instants="handle_start_at resolved_at created_at updated_at",
+    uuids="execution_id",
+)
