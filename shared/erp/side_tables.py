@@ -1,6 +1,6 @@
 """Which tables do the jobs own? Health, snapshots, kit checks and shortages.
 
-The DDL is infra/migrations/sql/0004_job_tables.sql. They are keyed by erp ids without foreign keys, because erp may be views.
+The DDL is infra/migrations/sql/0004_job_tables.sql. Keys are erp ids without foreign keys, because erp may be views.
 """
 
 from sqlalchemy import MetaData
