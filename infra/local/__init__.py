@@ -1,1 +1,1 @@
-"""The cloud on a laptop: Postgres, Pub/Sub, Cloud Scheduler, function host, sinks, demo data. None of it is deployed."""
+"""The cloud on a laptop: Postgres, Pub/Sub, Cloud Scheduler, function host, sinks, demo data. It is never deployed."""

@@ -94,6 +94,8 @@ class Postgres:
     def create_database(self, name: str, template: str | None = None) -> str:
         """A new database, a copy of `template` if one is named; answers its URL."""
         source = f" TEMPLATE {pg8000.native.identifier(template)}" if template else ""
+        if template and self.fast:
+            source += " STRATEGY FILE_COPY"  # half the time where its checkpoint needs no fsync
         with connection(self.url("postgres")) as postgres:
             postgres.run(f"CREATE DATABASE {pg8000.native.identifier(name)}{source}")
         return self.url(name)
