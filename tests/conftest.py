@@ -1,0 +1,166 @@
+"""One real Postgres and one local Pub/Sub for the whole run; a fresh clone of the migrated database for every test that asks."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import pytest
+import yaml
+from sqlalchemy import Connection, text
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request as WerkzeugRequest
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATE = "belfry_template"
+PROJECT = "belfry-local"
+
+
+class _Services:
+    """What the controller of a run starts once; its workers find it through the environment."""
+
+    def __init__(self) -> None:
+        from infra.local.postgres import Postgres, migrate
+
+        self.folder = Path(tempfile.mkdtemp(prefix="belfry-tests-"))
+        self.postgres = Postgres(self.folder / "postgres", max_connections=300, fast=True)
+        os.environ["BELFRY_TEST_POSTGRES"] = self.postgres.start()
+        migrate(self.postgres.create_database(TEMPLATE))
+        os.environ["BELFRY_TEST_PUBSUB"] = "127.0.0.1:1"
+
+    def stop(self) -> None:
+        self.postgres.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _create_topics(address: str) -> None:
+    import grpc
+    from google.cloud.pubsub_v1 import PublisherClient
+    from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+
+    with grpc.insecure_channel(address) as channel:
+        client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+        for topic in ("notifications", "job-events", "dead-letters"):
+            client.create_topic(name=f"projects/{PROJECT}/topics/{topic}")
+
+
+_services: _Services | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    global _services
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        _services = _Services()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _services is not None:
+        _services.stop()
+
+
+def _forget_process_state() -> None:
+    """A test's functions run in this process: the settings and the pool they keep must not outlive the test."""
+    from shared import config, db
+
+    if db.engine.cache_info().currsize:
+        db.engine().dispose()
+    db.engine.cache_clear()
+    config.config.cache_clear()
+
+
+@pytest.fixture
+def database_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A database of its own, migrated to head, and an environment that points at it."""
+    from infra.local.postgres import connection as superuser
+
+    server = os.environ["BELFRY_TEST_POSTGRES"]
+    name = f"t_{uuid4().hex[:16]}"
+    with superuser(server) as admin:
+        admin.run(f"create database {name} template {TEMPLATE} strategy file_copy")
+    url = server.rsplit("/", 1)[0] + "/" + name
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", os.environ["BELFRY_TEST_PUBSUB"])
+    monkeypatch.setenv("BELFRY_LOCAL_CLOCK", "1")
+    _forget_process_state()
+    yield url
+    _forget_process_state()
+    with superuser(server) as admin:
+        admin.run(f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Connection]:
+    """A connection of the test's own, in autocommit."""
+    from shared.db import new_engine
+
+    engine = new_engine(database_url, socket_timeout=60)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def load_function(job_id: str) -> Callable[[Any], Any]:
+    """The deployed function of a job, imported from its file as functions-framework does."""
+    (source,) = [p for p in (ROOT / "functions").rglob(f"{job_id}.py")]
+    name = f"functions_under_test.{job_id}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, source)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
+    function: Callable[[Any], Any] = getattr(sys.modules[name], job_id)
+    return function
+
+
+def request_to(body: dict[str, Any] | bytes | None = None, *, headers: dict[str, str] | None = None, method: str = "POST", path: str = "/") -> Any:
+    """A flask.Request as it reaches a function."""
+    from flask import Request
+
+    data = json.dumps(body).encode() if isinstance(body, dict) else body
+    builder = EnvironBuilder(path=path, method=method, data=data or b"", headers=headers, content_type="application/json")
+    assert issubclass(Request, WerkzeugRequest)
+    return Request(builder.get_environ())
+
+
+def register(db: Connection, job_id: str) -> None:
+    """Put the job's entry of cron.yaml into the jobs table, unless a test has put its own there."""
+    entry = yaml.safe_load((ROOT / "cron.yaml").read_text("utf-8"))["jobs"][job_id]
+    db.execute(
+        text("""insert into belfry.jobs (job_id, func, name, category, owner, risk, schedule, params, params_schema, swept_through)
+                values (:id, :id, cast(:name as jsonb), :category, :owner, :risk, :schedule, cast(:params as jsonb), cast(:schema as jsonb),
+                        '2100-01-01') on conflict do nothing"""),
+        {"id": job_id, "name": json.dumps(entry["name"]), "category": entry["category"], "owner": entry.get("owner"),
+         "risk": entry.get("risk", "MEDIUM"), "schedule": entry.get("schedule"), "params": json.dumps(entry.get("params", {})),
+         "schema": json.dumps(entry.get("params_schema", {}))},
+    )
+
+
+class Perform(Protocol):
+    def __call__(self, job_id: str, at: str = ..., *, params: dict[str, Any] | None = ..., dry_run: bool = ..., kind: str = ...,
+                 now: str | None = ...) -> dict[str, Any]: ...
+
+
+@pytest.fixture
+def perform(db: Connection, database_url: str) -> Perform:
+    """Run one tick of a real job in this process, as Cloud Scheduler asks for it; its JSON answer and `http_status`."""
+    def run(job_id: str, at: str = "2026-03-02T09:00+08:00", *, params: dict[str, Any] | None = None, dry_run: bool = False,
+            kind: str = "scheduled", now: str | None = None) -> dict[str, Any]:
+        register(db, job_id)
+        body = {"job": job_id, "run_at": at, "kind": kind, "dry_run": dry_run} | ({"params": params} if params else {})
+        answer = load_function(job_id)(request_to(body, headers={"X-Belfry-Now": now or at, "X-CloudScheduler-JobName": job_id}))
+        return {**json.loads(answer.get_data()), "http_status": answer.status_code}
+
+    return run
