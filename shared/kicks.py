@@ -1,0 +1,142 @@
+"""How does Belfry start a run itself? A row that waits first, then one POST for whose end nobody waits long.
+
+The row is the promise: what the POST does not start is kicked again by the next sweep, and a kick too many finds its
+row claimed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from shared.config import config
+from shared.errors import BelfryError, Unavailable
+
+CONNECT_TIMEOUT = 3.0  # seconds
+
+# Locked, so that of two people who press the button at once the second sees the first one's row.
+_LOCK = text("select target_uri from belfry.jobs where job_id = :job_id for update")
+_RUNNING = text("""
+  select id from (
+    select id, 0 as place from belfry.job_executions
+    where job_id = :job_id and state = 'running' and overlap <> 'allow'
+    union all
+    select id, 1 from belfry.job_executions
+    where job_id = :job_id and state = 'pending' and kind = 'manual' and overlap <> 'allow') busy
+  order by place limit 1""")
+_INSERT = text("""
+  insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap, priority, max_attempts, kicked_at,
+                                     params, parent_id, requested_by, request_reason)
+  select job_id, cast(:run_at as timestamptz), (cast(:run_at as timestamptz) at time zone time_zone)::date, :kind,
+         'pending', overlap, priority, max_attempts, belfry.clock(), cast(:params as jsonb), cast(:parent_id as uuid),
+         :requested_by, :reason
+  from belfry.jobs where job_id = :job_id
+  returning id""")
+
+
+class AlreadyRunning(BelfryError):
+    """The job is running, or a run by hand waits for its start."""
+
+    def __init__(self, execution_id: UUID) -> None:
+        super().__init__()
+        self.execution_id = execution_id
+
+
+class NoHandler(BelfryError):
+    """Nobody knows where this job's function listens; a reload finds out."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A run that is promised: what to kick and where."""
+
+    execution_id: UUID
+    job_id: str
+    run_at: datetime
+    kind: str
+    target_uri: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Params, requester and reason stay in the row: the claim reads them there."""
+        return {
+            "job": self.job_id,
+            "run_at": self.run_at.isoformat(),
+            "kind": self.kind,
+            "execution_id": str(self.execution_id),
+        }
+
+
+def insert_pending(
+    db: Connection,
+    job_id: str,
+    *,
+    run_at: datetime,
+    kind: str = "manual",
+    params: dict[str, Any] | None = None,
+    requested_by: str | None = None,
+    reason: str | None = None,
+    parent_id: UUID | None = None,
+    queue: bool = False,
+) -> Pending:
+    """Promise a run inside the caller's transaction; kick it after the commit.
+
+    `queue`: wait behind a run that is going on instead of raising AlreadyRunning. NoHandler: the job has no address.
+    """
+    target_uri = db.execute(_LOCK, {"job_id": job_id}).scalar_one()
+    if target_uri is None:
+        raise NoHandler
+    running = None if queue else db.execute(_RUNNING, {"job_id": job_id}).scalar_one_or_none()
+    if running is not None:
+        raise AlreadyRunning(running)
+    execution_id = db.execute(
+        _INSERT,
+        {
+            "job_id": job_id,
+            "run_at": run_at,
+            "kind": kind,
+            "params": json.dumps(params or {}),
+            "parent_id": parent_id and str(parent_id),
+            "requested_by": requested_by,
+            "reason": reason,
+        },
+    ).scalar_one()
+    return Pending(execution_id, job_id, run_at, kind, target_uri)
+
+
+def kick(
+    target_uri: str, body: dict[str, Any], *, timeout: float = 3.0, now: datetime | None = None
+) -> dict[str, Any] | None:
+    """POST a trigger to a function; its JSON answer with `http_status`, None when it works on after `timeout` s.
+
+    `now` is the virtual clock of a local cloud. Raises Unavailable when nothing listens there, or no function does.
+    """
+    import requests  # 60 ms that no scheduled tick pays
+
+    headers = {"X-Belfry-Now": now.isoformat()} if now else {}
+    if config().in_cloud:
+        headers["Authorization"] = f"Bearer {_id_token(target_uri)}"
+    limits = (CONNECT_TIMEOUT, timeout)
+    try:
+        answer = requests.post(target_uri, json=body, headers=headers, timeout=limits, allow_redirects=False)
+        content = answer.json()
+    except requests.ReadTimeout:
+        return None
+    except requests.RequestException as error:
+        raise Unavailable(f"{body.get('job')}: its function did not answer ({type(error).__name__})") from error
+    if not isinstance(content, dict):
+        raise Unavailable(f"{body.get('job')}: what answers there is not a function (HTTP {answer.status_code})")
+    return {**content, "http_status": answer.status_code}
+
+
+def _id_token(audience: str) -> str:
+    from google.auth.transport.requests import Request
+    from google.oauth2 import id_token
+
+    token: str = id_token.fetch_id_token(Request(), audience)  # type: ignore[no-untyped-call]
+    return token
