@@ -127,13 +127,12 @@ class Schedule:
 
     def shifted(self, offset: timedelta) -> str:
         """The expression that rings `offset` later; only for one minute value that stays within its hour."""
-        minute, *rest = self.expression.split(" ")
         late = min(self.cron.minutes) + offset // MINUTE
         if not offset:
             return self.expression
         if len(self.cron.minutes) != 1 or late > 59:
-            raise ScheduleError(f"minute {minute} + {offset // MINUTE} does not stay one minute within the hour")
-        return " ".join([str(late), *rest])
+            raise ScheduleError(f"{self.expression!r} needs one minute value that stays within its hour, not {late}")
+        return " ".join([str(late), *self.expression.split(" ")[1:]])
 
     def _start(self, after: datetime) -> datetime:
         """The wall time to walk from: early enough to meet the times that a clock change near by moves or repeats."""

@@ -1,0 +1,101 @@
+"""What should run: cron.yaml as frozen specs, or every error at once with its line and column."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from shared import cronfile_rules as rules
+from shared import cronfile_warnings as warnings
+from shared.cronfile_fields import FILE, FUNCTION, JOB, POLICIES, RESOURCES, section
+from shared.cronfile_specs import CATEGORIES, CronFile, CronFileError, FunctionSpec, JobSpec
+from shared.cronfile_yaml import Node, Problem, UnreadableError, read
+from shared.unix_cron import Expression
+
+__all__ = ["CATEGORIES", "CronFile", "CronFileError", "FunctionSpec", "JobSpec", "Problem", "load"]
+
+HOUR, DAY = 3600, 86400
+
+
+def load(path: str | Path, *, sources: Path | None = None, at: datetime | None = None) -> CronFile:
+    """Reads and judges the whole file.
+
+    With `sources` (the repository) each function's file must exist and define it. With `at` the warnings say which
+    ticks the clocks' changes of the year after `at` move or repeat. Raises CronFileError with every problem.
+    """
+    path, problems = Path(path), list[Problem]()
+    try:
+        tree = read(path.read_bytes(), problems)
+    except OSError as unreadable:
+        raise CronFileError([Problem(1, 1, "", f"cannot be read: {unreadable.strerror}", path.name)]) from unreadable
+    except UnreadableError as unreadable:
+        raise _refusal([*problems, *unreadable.problems], path) from unreadable
+    top = section(FILE, tree, "", problems)
+    defaults = section(POLICIES, top["defaults"], "defaults", problems) if "defaults" in top else {}
+    entries = _entries("function", top.get("functions"), defaults, problems)
+    for job_id, job in _entries("job", top.get("jobs"), defaults, problems).items():
+        if job_id in entries:
+            first = entries[job_id].place[0]
+            problems.append(Problem(*job.place, job_id, f"is a function already, on line {first}; ids are unique"))
+        entries[job_id] = job
+    for entry in entries.values():
+        problems += rules.broken(entry, entries)
+        problems += rules.without_source(entry, sources) if sources else ()
+    problems += rules.secrets(tree)
+    if problems:
+        raise _refusal(problems, path)
+    file = CronFile(
+        path=str(path),
+        enabled=top.get("enabled", True),
+        connections=top.get("database", {}).get("connections", CronFile.connections),
+        jobs=MappingProxyType({one.id: _job(one) for one in entries.values() if one.kind == "job"}),
+        functions=MappingProxyType({one.id: _function(one) for one in entries.values() if one.kind == "function"}),
+    )
+    return replace(file, warnings=tuple(warnings.found(file, entries, tree, at)))
+
+
+def _refusal(problems: list[Problem], path: Path) -> CronFileError:
+    ordered = sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column, problem.where))
+    return CronFileError([replace(problem, file=path.name) for problem in ordered])
+
+
+def _entries(
+    kind: str, block: Node | None, defaults: Mapping[str, Any], problems: list[Problem]
+) -> dict[str, rules.Entry]:
+    fields = JOB if kind == "job" else FUNCTION
+    inherited = defaults if kind == "job" else {key: value for key, value in defaults.items() if key in RESOURCES}
+    entries: dict[str, rules.Entry] = {}
+    if block is None:
+        return entries
+    for entry_id, node in block.value.items():
+        found = section(fields, node, entry_id, problems)
+        entries[entry_id] = rules.Entry(entry_id, kind, node, block.keys[entry_id], found, {**inherited, **found})
+    return entries
+
+
+def _function(entry: rules.Entry) -> FunctionSpec:
+    return FunctionSpec(id=entry.id, **entry.merged)
+
+
+def _job(entry: rules.Entry) -> JobSpec:
+    fields = dict(entry.merged)
+    breaker, sla = fields.pop("breaker", {}), fields.pop("sla", {})
+    schema = fields.pop("params_schema", None)
+    return JobSpec(
+        id=entry.id,
+        breaker_failures=breaker.get("failures", JobSpec.breaker_failures),
+        breaker_open=breaker.get("open", JobSpec.breaker_open),
+        sla_max_duration=sla.get("max_duration"),
+        sla_finish_by=sla.get("finish_by"),
+        params_schema=rules.closed(schema or {}),
+        catchup_window=fields.pop("catchup_window", None) or _usual_window(fields.get("schedule")),
+        **fields,
+    )
+
+
+def _usual_window(schedule: str | None) -> int:
+    """How far back missed ticks are made up for, unless said: hourly 1 h, daily 24 h, weekly and monthly 7 d."""
+    gap = Expression.parse(schedule).shortest_gap * 60 if schedule else DAY
+    return HOUR if gap <= HOUR else DAY if gap <= DAY else 7 * DAY
