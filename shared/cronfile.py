@@ -32,6 +32,8 @@ def load(path: str | Path, *, sources: Path | None = None, at: datetime | None =
         raise CronFileError([Problem(1, 1, "", f"cannot be read: {unreadable.strerror}", path.name)]) from unreadable
     except UnreadableError as unreadable:
         raise _refusal([*problems, *unreadable.problems], path) from unreadable
+    unread = list(problems)
+    misread = {(one.line, one.column) for one in unread}  # what a field makes of such a value adds nothing
     top = section(FILE, tree, "", problems)
     defaults = section(POLICIES, top["defaults"], "defaults", problems) if "defaults" in top else {}
     entries = _entries("function", top.get("functions"), defaults, problems)
@@ -45,7 +47,7 @@ def load(path: str | Path, *, sources: Path | None = None, at: datetime | None =
         problems += rules.without_source(entry, sources) if sources else ()
     problems += rules.secrets(tree)
     if problems:
-        raise _refusal(problems, path)
+        raise _refusal([one for one in problems if one in unread or (one.line, one.column) not in misread], path)
     file = CronFile(
         path=str(path),
         enabled=top.get("enabled", True),

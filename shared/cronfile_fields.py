@@ -53,11 +53,11 @@ def boolean(node: Node) -> bool:
 
 
 def integer(low: int, high: int) -> Check:
+    allowed = f"a whole number from {low} to {high}, without quotes or unit" if low < high else str(low)
+
     def check(node: Node) -> int:
         if isinstance(node.value, bool) or not isinstance(node.value, int) or not low <= node.value <= high:
-            raise FieldError(
-                f"{shown(node)} is not allowed; write a whole number from {low} to {high}, without quotes or unit"
-            )
+            raise FieldError(f"{shown(node)} is not allowed; write {allowed}")
         return node.value
 
     return check

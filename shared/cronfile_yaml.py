@@ -134,91 +134,90 @@ class _Composer:
         if isinstance(self.peek(), yaml.StreamEndEvent):
             raise UnreadableError(Problem(1, 1, "", "the file is empty"))
         self.next()  # the document starts
-        tree = self._node(0)
+        tree = self._node("", 0)
         self.next()  # the document ends
         if not isinstance(self.peek(), yaml.StreamEndEvent):
             mark = self.next().start_mark
             raise UnreadableError(Problem(mark.line + 1, 1, "", "a second document begins here; the file holds one"))
         return tree
 
-    def _node(self, depth: int) -> Node:
+    def _node(self, where: str, depth: int) -> Node:
         event = self.next()
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        node = Node(None, event.start_mark.line + 1, event.start_mark.column + 1)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(str(event.anchor), line, column)
+            return self._alias(str(event.anchor), node)
         if depth > DEEPEST:
-            raise UnreadableError(Problem(line, column, "", f"more than {DEEPEST} levels deep"))
+            raise UnreadableError(Problem(node.line, node.column, where, f"more than {DEEPEST} levels deep"))
         if event.anchor:
             self.anchors[event.anchor] = None  # open: an alias to it now would be endless
         if event.tag is not None:
-            self.problems.append(Problem(line, column, "", f"the tag {event.tag!r} is not allowed; write plain values"))
-        node = Node(None, line, column)
+            self._wrong(node, where, f"the tag {event.tag!r} is not allowed; write plain values")
         self._count(1, node)
         if isinstance(event, yaml.ScalarEvent):
-            node.value = self._scalar(event, node)
+            node.value = self._scalar(event, node, where)
         elif isinstance(event, yaml.SequenceStartEvent):
             node.value = []
             while not isinstance(self.peek(), yaml.SequenceEndEvent):
-                node.value.append(child := self._node(depth + 1))
+                node.value.append(child := self._node(where, depth + 1))
                 node.size += child.size
             self.next()
         else:
-            self._mapping(node, depth)
+            self._mapping(node, where, depth)
         if event.anchor:
             self.anchors[event.anchor] = node
         return node
 
-    def _mapping(self, node: Node, depth: int) -> None:
+    def _mapping(self, node: Node, where: str, depth: int) -> None:
         node.value = {}
         while not isinstance(self.peek(), yaml.MappingEndEvent):
-            key = self._node(depth + 1)
-            child = self._node(depth + 1)
+            key = self._node(where, depth + 1)
+            word = key.value if isinstance(key.value, str) else None
+            below = f"{where}.{word or '?'}" if where and where != "jobs" else word or "?"
+            child = self._node(below, depth + 1)
             node.size += key.size + child.size
-            if not isinstance(key.value, str):
-                self.problems.append(Problem(key.line, key.column, "", "a key must be a word; quote it"))
-                continue
-            if key.value in node.value:
-                first, again = node.keys[key.value], f"{key.value!r} is written twice in one mapping"
-                self.problems.append(Problem(key.line, key.column, "", f"{again}, first on line {first[0]}"))
-                continue
-            node.value[key.value] = child
-            node.keys[key.value] = key.line, key.column
+            if word is None:
+                self._wrong(key, where, "a key must be a word; quote it")
+            elif word in node.value:
+                self._wrong(key, below, f"is written twice in one mapping, first on line {node.keys[word][0]}")
+            else:
+                node.value[word] = child
+                node.keys[word] = key.line, key.column
         self.next()
 
-    def _alias(self, name: str, line: int, column: int) -> Node:
+    def _alias(self, name: str, at: Node) -> Node:
         if name not in self.anchors:
-            raise UnreadableError(Problem(line, column, "", f"no anchor &{name} stands before this alias"))
+            raise UnreadableError(Problem(at.line, at.column, "", f"no anchor &{name} stands before this alias"))
         target = self.anchors[name]
         if target is None:
-            raise UnreadableError(Problem(line, column, "", f"*{name} stands within its own anchor"))
-        self._count(target.size, Node(None, line, column))
+            raise UnreadableError(Problem(at.line, at.column, "", f"*{name} stands within its own anchor"))
+        self._count(target.size, at)
         return target
 
     def _count(self, size: int, at: Node) -> None:
         self.nodes += size
         if self.nodes > MOST_NODES:
-            raise UnreadableError(
-                Problem(at.line, at.column, "", f"more than {MOST_NODES} values once aliases are followed")
-            )
+            says = f"more than {MOST_NODES} values once aliases are followed"
+            raise UnreadableError(Problem(at.line, at.column, "", says))
 
-    def _scalar(self, event: yaml.ScalarEvent, node: Node) -> Any:
+    def _wrong(self, at: Node, where: str, message: str) -> None:
+        self.problems.append(Problem(at.line, at.column, where, message))
+
+    def _scalar(self, event: yaml.ScalarEvent, node: Node, where: str) -> Any:
         text: str = event.value
         if _INVISIBLE.search(text):
-            self.problems.append(Problem(node.line, node.column, "", "an invisible or direction-changing character"))
+            self._wrong(node, where, "holds an invisible or direction-changing character")
         if not event.implicit[0]:  # quoted
             return text
         if text in _WORDS:
             return _WORDS[text]
         if number := _NUMBER.fullmatch(text):
             if len(text) > 18:
-                self.problems.append(Problem(node.line, node.column, "", "a number of more than 18 digits"))
+                self._wrong(node, where, "is a number of more than 18 digits")
                 return 0
             return float(text) if number["fraction"] else int(text)
-        if _NUMBERLIKE.fullmatch(text) or self.resolve(yaml.ScalarNode, text, (True, False)) != _STRING:
-            meant = (
-                "write true or false, or quote it" if text.isalpha() else "quote it, or write a plain decimal number"
-            )
-            self.problems.append(
-                Problem(node.line, node.column, "", f"{text!r} is read differently by YAML versions; {meant}")
-            )
+        if text == "<<":
+            self._wrong(node, where, "merge keys are not allowed; write the keys out")
+        elif _NUMBERLIKE.fullmatch(text) or self.resolve(yaml.ScalarNode, text, (True, False)) != _STRING:
+            meant = "true or false, or quote it" if text.isalpha() else "a plain decimal number, or quote it"
+            self._wrong(node, where, f"{text!r} is read differently by YAML versions; write {meant}")
         return text
