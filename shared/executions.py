@@ -24,6 +24,8 @@ _FINISH = text("""select belfry.finish(cast(:id as uuid), :fence, :state, :reaso
   cast(:retry_in as int))""")
 _READ_BACK = text("select state from belfry.job_executions where id = cast(:id as uuid) and fence = :fence")
 
+_REAP = text("select state, count(*)::int as n from belfry.reap() group by state")
+
 
 @dataclass(frozen=True)
 class JobRow:
@@ -106,3 +108,8 @@ def read_back(db: Connection, execution_id: UUID, fence: int) -> str | None:
     """The state under this fence: tells what became of a COMMIT whose answer was lost (P13)."""
     state = db.execute(_READ_BACK, {"id": str(execution_id), "fence": fence}).scalar_one_or_none()
     return None if state is None else str(state)
+
+
+def reap(db: Connection) -> dict[str, int]:
+    """Close every execution whose holder stopped renewing its lease; how many by their new state (P8)."""
+    return {row.state: row.n for row in db.execute(_REAP)}

@@ -43,11 +43,13 @@ class Run:
     decide the same. `db` is one transaction that ends with the run; a job that must commit on the way uses `step` instead.
     """
 
-    def __init__(self, job: JobRow, claim: Claim, connection: Connection, lease: Lease, *, dry_run: bool = False) -> None:
+    def __init__(self, job: JobRow, claim: Claim, connection: Connection, lease: Lease, *, dry_run: bool = False,
+                 virtual_now: datetime | None = None) -> None:
         self.id, self.job_id, self.kind, self.attempt = str(claim.execution_id), job.job_id, claim.kind, claim.attempt
         self.now, self.biz_date, self.time_zone = claim.run_at, claim.biz_date, ZoneInfo(job.time_zone)
         self.params: dict[str, Any] = {**job.effective_params, **claim.params}
         self.dry_run = dry_run
+        self.virtual_now = virtual_now  # the local cloud's clock, for what this run starts elsewhere
         self.counters: dict[str, int] = {}
         self.fence, self.lease, self.connection = claim.fence, lease, connection
         self.in_transaction = False
@@ -60,10 +62,10 @@ class Run:
 
     @property
     def db(self) -> Connection:
-        """The effect transaction, begun on first use. Nothing in a body commits or rolls back."""
-        if self._steps is not None:
-            raise BelfryError("a job uses run.db or run.step, never both")
+        """The effect transaction, begun on first use (inside a step: the step's). Nothing in a body commits or rolls back."""
         if not self.in_transaction:
+            if self._steps is not None:
+                raise BelfryError("a job uses run.db or run.step, never both")
             self._begin()
         return self.connection
 
@@ -241,7 +243,7 @@ def _serve(body: Callable[[Run], None], asked: Trigger, function: str) -> Respon
                                  params=asked.params, requested_by=asked.requested_by, reason=asked.reason)
         if claim.decision != "run":
             return _answer(202 if claim.decision == "in_progress" else 200, _told(row, claim, claim.decision, claim.state, claim.counters))
-        return _perform(body, connection, row, claim, lease)
+        return _perform(body, connection, row, claim, lease, asked.virtual_now)
 
 
 @contextmanager
@@ -279,7 +281,8 @@ def _tick(asked: Trigger, row: JobRow) -> tuple[str, datetime]:
     if asked.kind != "scheduled":
         return asked.kind, asked.at.replace(second=0, microsecond=0)
     grid = schedule.Schedule(row.effective_schedule, row.time_zone) if row.effective_schedule else None
-    nominal = grid.floor_tick(asked.at - timedelta(seconds=row.offset_s)) if grid else None
+    # Cloud Scheduler fires a job's own offset late; Belfry's own calls name the nominal time.
+    nominal = (grid.floor_tick(asked.at - timedelta(seconds=row.offset_s)) or grid.floor_tick(asked.at)) if grid else None
     return ("scheduled", nominal) if nominal else ("manual", asked.at)
 
 
@@ -288,13 +291,14 @@ def _told(row: JobRow, claim: Claim, status: str, state: str, counters: dict[str
             "state": state, "reason": claim.reason, "attempt": claim.attempt, "duplicate": status == "duplicate", "counters": counters, **more}
 
 
-def _perform(body: Callable[[Run], None], connection: Connection, row: JobRow, claim: Claim, lease_seconds: float) -> Response:
+def _perform(body: Callable[[Run], None], connection: Connection, row: JobRow, claim: Claim, lease_seconds: float,
+             virtual_now: datetime | None) -> Response:
     about = {"job_id": row.job_id, "job_name": row.name.get("zh"), "owner": row.owner, "category": row.category}
     logs.bind(execution_id=str(claim.execution_id))
     logs.event("job_run_start", **about, run_at=claim.run_at.isoformat(), kind=claim.kind, attempt=claim.attempt)
     began = schedule.now()
     with Lease(claim.execution_id, claim.fence, seconds=lease_seconds, timeout=row.timeout_s) as lease:
-        run = Run(row, claim, connection, lease)
+        run = Run(row, claim, connection, lease, virtual_now=virtual_now)
         try:
             body(run)
             state = run.finish()

@@ -7,6 +7,8 @@ row claimed.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from shared import logs
 from shared.config import config
 from shared.errors import BelfryError, Unavailable
 
@@ -37,6 +40,19 @@ _INSERT = text("""
          :requested_by, :reason
   from belfry.jobs where job_id = :job_id
   returning id""")
+# A waiting tick is kicked when its upstreams have succeeded or its patience is over: the claim decides which.
+_TAKE_DUE = text("""
+  update belfry.job_executions x set kicked_at = belfry.clock()
+  from (select e.id, j.target_uri
+        from belfry.job_executions e join belfry.jobs j using (job_id)
+        where e.state in ('pending', 'retry_wait', 'waiting') and coalesce(e.retry_at, '-infinity') <= belfry.clock()
+          and coalesce(e.kicked_at, '-infinity') < belfry.clock() - interval '50 seconds' and j.target_uri is not null
+          and (e.state <> 'waiting' or cardinality(belfry.unmet_dependencies(e.job_id, e.biz_date)) = 0
+               or e.created_at < belfry.clock() - make_interval(secs => j.depends_wait_s))
+        order by array_position('{high,normal,low}', e.priority), e.run_at
+        limit :most for update of e skip locked) d
+  where x.id = d.id
+  returning x.id, x.job_id, x.run_at, x.kind, d.target_uri""")
 
 
 class AlreadyRunning(BelfryError):
@@ -107,6 +123,27 @@ def insert_pending(
         },
     ).scalar_one()
     return Pending(execution_id, job_id, run_at, kind, target_uri)
+
+
+def take_due(db: Connection, most: int) -> list[Pending]:
+    """Executions that wait for their start and may have it now, by priority and age; each is kicked once a minute at most."""
+    return [Pending(*row) for row in db.execute(_TAKE_DUE, {"most": most})]
+
+
+def kick_all(due: Sequence[Pending], *, now: datetime | None, check: Callable[[], None]) -> int:
+    """Kick several at once; how many were reached. One that was not is taken again by the next sweep."""
+
+    def reached(pending: Pending) -> bool:
+        check()
+        try:
+            kick(pending.target_uri, pending.body, now=now)
+        except Unavailable as error:
+            logs.event("kick_failed", level=30, job_id=pending.job_id, execution_id=str(pending.execution_id), error=str(error))
+            return False
+        return True
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return sum(pool.map(reached, due))
 
 
 def kick(
