@@ -1,0 +1,62 @@
+# Everything an engineer does with Belfry, one target each. `make help` lists them.
+SHELL := bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOME_DIR := .belfry
+# Two test processes at most: the suite runs real servers beside them.
+WORKERS ?= 2
+export PYTHONPATH := .
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint types tick day check reload doctor faults lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: $(VENV)/.ready ## .venv with what the local cloud needs
+
+$(VENV)/.ready: infra/local/requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/local/requirements.txt
+	$(BIN)/python -m compileall -q $(VENV)/lib shared functions infra >/dev/null || true
+	touch $@
+
+$(VENV)/.tested: tests/requirements.txt $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	touch $@
+
+run: setup ## the whole of Belfry on this machine; ARGS="--home DIR --port N" go on to it
+	exec $(BIN)/python -m infra up $(ARGS)
+
+tick: setup ## one tick of a job: JOB=... [AT=2026-03-02T09:00+08:00] [DRY_RUN=1]
+	$(BIN)/python -m infra tick $(JOB) $(if $(AT),--at $(AT)) $(if $(DRY_RUN),--dry-run) $(ARGS)
+
+day: setup ## a whole day on a virtual clock: DATE=2026-03-02
+	$(BIN)/python -m infra day --date $(DATE) $(ARGS)
+
+check: setup ## judge cron.yaml
+	$(BIN)/python -m infra check $(ARGS)
+
+test: $(VENV)/.tested browser lint types ## everything CI runs
+	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+browser: ## Chromium and a Chinese font for the browser tests (Debian)
+	@command -v chromium >/dev/null && fc-list 2>/dev/null | grep -qi "noto.*cjk" || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk fontconfig >/dev/null)
+
+lint: $(VENV)/.tested
+	$(BIN)/ruff check .
+
+types: $(VENV)/.tested
+	$(BIN)/mypy
+
+faults: $(VENV)/.tested ## every crash point of the kill sweep, not only CI's short version
+	BELFRY_FULL_SWEEP=1 $(BIN)/pytest -n $(WORKERS) tests/faults $(ARGS)
+
+lock: $(VENV)/.tested ## write the three requirements files anew from pyproject.toml
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --extra local pyproject.toml -o infra/local/requirements.txt -c requirements.txt
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --extra local --extra test pyproject.toml -o tests/requirements.txt -c requirements.txt -c infra/local/requirements.txt
+
+clean: ## remove the venv and the local home
+	rm -rf $(VENV) $(HOME_DIR)
