@@ -1,0 +1,40 @@
+"""Which factory does a laptop ring for? A maker of assembly lines with every rule's cases in it, as of one day.
+
+Every date is relative to that day in Asia/Shanghai; the same day gives the same rows. A record that is there for a
+rule says so in its own title, and what should come of it: 「夹具定位偏差（逾期 3 天：WARNING）」. Nothing here is real.
+"""
+
+from datetime import date
+
+from sqlalchemy import Connection
+
+from infra.local.demo import (
+    calendar,
+    issues,
+    materials,
+    milestones,
+    notifications,
+    people,
+    production,
+    projects,
+    purchasing,
+    workload,
+)
+from infra.local.demo.rows import Factory
+from shared.db import transaction
+
+
+def populate(connection: Connection, day: date) -> None:
+    """Fill an empty, migrated database with the factory as it stands on the morning of `day`: all of it or nothing."""
+    with transaction(connection):
+        factory = Factory(connection, day)
+        calendar.populate(factory)
+        people.populate(factory)
+        projects.populate(factory)
+        milestones.populate(factory)
+        issues.populate(factory)
+        materials.populate(factory)
+        production.populate(factory)
+        purchasing.populate(factory)
+        workload.populate(factory)
+        notifications.populate(factory)
