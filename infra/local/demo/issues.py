@@ -40,11 +40,11 @@ SPECIAL = {"没有处理人": None, "处理人就是项目经理": "liqiang", "�
 # project, title (the level at 09:05, when the job rings), type, flagged as blocking, status, raised on, at
 BLOCKING = (
     ("PJ01", "模组堆叠机撞机（昨天 20:00 提出，阻塞 13 小时：WARNING）", "DEFECT", True, "OPEN", -1, "20:00"),
-    ("PJ01", "激光焊烟尘超标（差 1 分钟满 24 小时：WARNING）", "RISK", True, "OPEN", -1, "09:06"),
-    ("PJ01", "绝缘测试仪无通讯（满 24 小时：CRITICAL）", "DEFECT", True, "PROCESSING", -1, "09:05"),
-    ("PJ01", "端板来料尺寸不符（差 1 分钟满 72 小时：CRITICAL）", "DEVIATION", True, "OPEN", -3, "09:06"),
-    ("PJ01", "客户现场无压缩空气（满 72 小时：URGENT）", "RISK", True, "OPEN", -3, "09:05"),
-    ("PJ01", "机器人控制柜故障（BLOCKER 类型未打标记，10 天：URGENT）", "BLOCKER", False, "OPEN", -10, "10:00"),
+    ("PJ01", "激光焊烟尘超标（阻塞差 1 分钟满 24 小时：WARNING）", "RISK", True, "OPEN", -1, "09:06"),
+    ("PJ01", "绝缘测试仪无通讯（阻塞满 24 小时：CRITICAL）", "DEFECT", True, "PROCESSING", -1, "09:05"),
+    ("PJ01", "端板来料尺寸不符（阻塞差 1 分钟满 72 小时：CRITICAL）", "DEVIATION", True, "OPEN", -3, "09:06"),
+    ("PJ01", "客户现场无压缩空气（阻塞满 72 小时：URGENT）", "RISK", True, "OPEN", -3, "09:05"),
+    ("PJ01", "机器人控制柜故障（BLOCKER 类型未打标记，阻塞 10 天：URGENT）", "BLOCKER", False, "OPEN", -10, "10:00"),
     ("PJ01", "视觉标定失败（阻塞已解决：不预警）", "DEFECT", True, "RESOLVED", -4, "10:00"),
     ("PJ01", "二维码规则待定（阻塞已延后：不预警）", "QUESTION", True, "DEFERRED", -4, "10:00"),
     ("PJ23", "焊带断裂（阻塞已关闭，项目恢复正常：不预警）", "BLOCKER", True, "CLOSED", -9, "10:00"),
