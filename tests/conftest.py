@@ -31,14 +31,24 @@ class _Services:
 
     def __init__(self) -> None:
         from infra.local.postgres import Postgres, migrate
+        from infra.local.pubsub import LocalPubSub
 
         self.folder = Path(tempfile.mkdtemp(prefix="belfry-tests-"))
         self.postgres = Postgres(self.folder / "postgres", max_connections=300, fast=True)
         os.environ["BELFRY_TEST_POSTGRES"] = self.postgres.start()
         migrate(self.postgres.create_database(TEMPLATE))
-        os.environ["BELFRY_TEST_PUBSUB"] = "127.0.0.1:1"
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.pubsub = LocalPubSub(None, None)
+        os.environ["BELFRY_TEST_PUBSUB"] = asyncio.run_coroutine_threadsafe(self.pubsub.start(), self.loop).result(20)
+        _create_topics(os.environ["BELFRY_TEST_PUBSUB"])
 
     def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.pubsub.stop(), self.loop).result(20)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
+        self.loop.close()
         self.postgres.stop("immediate")
         shutil.rmtree(self.folder, ignore_errors=True)
 
