@@ -1,6 +1,8 @@
 """What answers on http://127.0.0.1:8080? Functions under /functions/<id>, the sinks, and the console for the rest."""
 
+import socket
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from io import BytesIO
 from urllib.parse import urlsplit
 
@@ -20,13 +22,29 @@ LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Gateway:
-    """The one address of the local cloud. `routes` are answered here instead of by a function."""
+def listen(port: int) -> socket.socket:
+    """The gateway's place: taken before anybody is told its URL. Port 0 takes a free one."""
+    return socket.create_server(("127.0.0.1", port), backlog=512)
 
-    def __init__(self, host: FunctionHost, routes: Iterable[web.RouteDef] = (), *, port: int = 0) -> None:
+
+class Gateway:
+    """The one address of the local cloud. `routes` are answered here instead of by a function.
+
+    `now` is the virtual clock: a request that brings no time of its own is given this one.
+    """
+
+    def __init__(
+        self,
+        host: FunctionHost,
+        routes: Iterable[web.RouteDef] = (),
+        *,
+        listener: socket.socket | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
         self._host = host
         self._routes = list(routes)
-        self._port = port
+        self._listener = listener or listen(0)
+        self._now = now
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -46,7 +64,7 @@ class Gateway:
         app.router.add_route("*", "/{rest:.*}", self._console)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, auto_decompress=False)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        await web.SockSite(self._runner, self._listener, backlog=512).start()
         host, port = self._runner.addresses[0]
         return f"{host}:{port}"
 
@@ -88,6 +106,8 @@ class Gateway:
         assert self._session is not None
         headers = _passed_on(request.headers)
         headers.popall("Content-Length", None)
+        if self._now is not None:
+            headers.setdefault("X-Belfry-Now", self._now().isoformat())
         asked = self._session.request(
             request.method, url, headers=headers, data=BytesIO(body) if body else None, allow_redirects=False
         )
