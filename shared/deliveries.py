@@ -1,30 +1,25 @@
-"""How a delivery moves: the calls of the channels and of the sweep; what each move decides and guards is written in the database.
+"""How a delivery moves: the calls of the channels and of the sweep, one statement each.
 
-infra/migrations/sql/0005_deliveries.sql holds the moves: every one is one statement, conditional on (id, state, attempt).
+What a move decides and guards is written in the database (infra/migrations/sql/0005_deliveries.sql): every one is
+conditional on (id, state, attempt).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, column, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.types import BigInteger, Integer, Numeric, Text
+from sqlalchemy import Connection, Integer, Row, Text, column, text
 
-from shared.alerts import raise_alerts
 from shared.config import config
 from shared.errors import BelfryError
 from shared.notifications import OutboxMessage
 
-if TYPE_CHECKING:
-    from shared.jobs import Run
-
 Kind = Literal["transient", "permanent", "config", "uncertain"]
 
 
-class SendFailed(BelfryError):
+class SendFailedError(BelfryError):
     """The channel did not take the message."""
 
     def __init__(self, kind: Kind, code: str, message: str) -> None:
@@ -34,7 +29,7 @@ class SendFailed(BelfryError):
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery that this sender holds; `attempt` is its fence, `facts` and `language` are what its text is made of."""
+    """A delivery that this sender holds; `attempt` is its fence, its text is made of `facts` in `language`."""
 
     id: int
     attempt: int
@@ -50,48 +45,78 @@ class Claimed:
 
 
 def claim(db: Connection, ids: Sequence[int], channel: str) -> list[Claimed]:
-    """The next few of these deliveries, leased to the caller; what may not be sent now is moved away on the way. Empty: nothing left."""
-    rows = db.execute(text("select * from belfry.claim_deliveries(cast(:ids as bigint[]), :channel, cast(:channels as text[]))"),
-                      {"ids": list(ids), "channel": channel, "channels": config().channels})
+    """The next few of these deliveries, leased to the caller; what may not be sent now is moved away. Empty: none left."""
+    rows = db.execute(
+        text("select * from belfry.claim_deliveries(cast(:ids as bigint[]), :channel, cast(:channels as text[]))"),
+        {"ids": list(ids), "channel": channel, "channels": config().channels},
+    )
     return [Claimed(*row) for row in rows]
 
 
 def committing(db: Connection, delivery: Claimed) -> bool:
     """Say that the point of no return comes next; False: somebody else has the delivery, do not send."""
-    return bool(db.execute(text("select belfry.delivery_committing(:id, :attempt)"), {"id": delivery.id, "attempt": delivery.attempt}).scalar_one())
+    return bool(
+        db.execute(
+            text("select belfry.delivery_committing(:id, :attempt)"), {"id": delivery.id, "attempt": delivery.attempt}
+        ).scalar_one()
+    )
 
 
 def mark_sent(db: Connection, delivery: Claimed, provider_message_id: str) -> bool:
     """The provider confirmed it: from now on nothing sends this delivery again (P5)."""
-    return bool(db.execute(text("select belfry.delivery_sent(:id, :attempt, :message_id)"),
-                           {"id": delivery.id, "attempt": delivery.attempt, "message_id": provider_message_id}).scalar_one())
+    return bool(
+        db.execute(
+            text("select belfry.delivery_sent(:id, :attempt, :message_id)"),
+            {"id": delivery.id, "attempt": delivery.attempt, "message_id": provider_message_id},
+        ).scalar_one()
+    )
 
 
-def mark_failed(db: Connection, failed: Sequence[Claimed], failure: SendFailed) -> int:
+def mark_failed(db: Connection, failed: Collection[Claimed], failure: SendFailedError) -> int:
     """Move what was not taken: next step of the ladder, dead, uncertain, or waiting for its channel."""
-    return int(db.execute(
-        text("select belfry.deliveries_failed(cast(:ids as bigint[]), cast(:attempts as int[]), :kind, :code, :error, cast(:channels as text[]))"),
-        {"ids": [d.id for d in failed], "attempts": [d.attempt for d in failed], "kind": failure.kind, "code": failure.code,
-         "error": str(failure), "channels": config().channels},
-    ).scalar_one())
+    return int(
+        db.execute(
+            text(
+                "select belfry.deliveries_failed(cast(:ids as bigint[]), cast(:attempts as int[]), :kind, :code, :error, cast(:channels as text[]))"
+            ),
+            {
+                "ids": [d.id for d in failed],
+                "attempts": [d.attempt for d in failed],
+                "kind": failure.kind,
+                "code": failure.code,
+                "error": str(failure),
+                "channels": config().channels,
+            },
+        ).scalar_one()
+    )
 
 
 def deliver_in_app(db: Connection, ids: Sequence[int]) -> int:
     """Put these into the inbox: one transaction, so exactly once (P6)."""
-    return int(db.execute(text("select belfry.deliver_in_app(cast(:ids as bigint[]), cast(:channels as text[]))"),
-                          {"ids": list(ids), "channels": config().channels}).scalar_one())
+    return int(
+        db.execute(
+            text("select belfry.deliver_in_app(cast(:ids as bigint[]), cast(:channels as text[]))"),
+            {"ids": list(ids), "channels": config().channels},
+        ).scalar_one()
+    )
 
 
 def requeue(db: Connection) -> dict[str, int]:
     """Take back sends whose lease ran out, and announce those that certainly did not leave."""
-    row = db.execute(text("""
+    row = db.execute(
+        text("""
         with r as materialized (select * from belfry.requeue_deliveries())
         select (count(*) filter (where state = 'queued'))::int as requeued, (count(*) filter (where state = 'uncertain'))::int as uncertain,
                (count(*) filter (where state = 'dead'))::int as dead, coalesce(array_agg(id) filter (where state = 'queued'), '{}') as again,
                coalesce(array_agg(id) filter (where state = 'dead'), '{}') as given_up
-        from r""")).one()
-    db.execute(text("select belfry.announce_deliveries(cast(:ids as bigint[])), belfry.offer_other_channels(cast(:dead as bigint[]), cast(:channels as text[]))"),
-               {"ids": row.again, "dead": row.given_up, "channels": config().channels})
+        from r""")
+    ).one()
+    db.execute(
+        text(
+            "select belfry.announce_deliveries(cast(:ids as bigint[])), belfry.offer_other_channels(cast(:dead as bigint[]), cast(:channels as text[]))"
+        ),
+        {"ids": row.again, "dead": row.given_up, "channels": config().channels},
+    )
     return {"requeued": row.requeued, "uncertain": row.uncertain, "dead": row.dead}
 
 
@@ -103,7 +128,9 @@ def expire(db: Connection) -> int:
 def release(db: Connection, execution_id: str, *, digest_min: int) -> dict[str, int]:
     """Let go what waited for quiet hours to end or for a channel to come back, judged again and merged into digests."""
     row: Row[Any] = db.execute(
-        text("select * from belfry.release_deliveries(cast(:channels as text[]), :digest_min, cast(:execution as uuid))"),
+        text(
+            "select * from belfry.release_deliveries(cast(:channels as text[]), :digest_min, cast(:execution as uuid))"
+        ),
         {"channels": config().channels, "digest_min": digest_min, "execution": execution_id},
     ).one()
     return dict(row._mapping)
@@ -111,57 +138,26 @@ def release(db: Connection, execution_id: str, *, digest_min: int) -> dict[str, 
 
 def retry(db: Connection, execution_id: str) -> int:
     """Announce what is due again; answers the number of messages written."""
-    return int(db.execute(text("select belfry.retry_deliveries(cast(:execution as uuid))"), {"execution": execution_id}).scalar_one())
+    return int(
+        db.execute(
+            text("select belfry.retry_deliveries(cast(:execution as uuid))"), {"execution": execution_id}
+        ).scalar_one()
+    )
 
 
 def take_outbox(db: Connection, limit: int) -> list[OutboxMessage]:
-    """The oldest unpublished messages, this publisher's for half a minute; two sweeps never take the same (fault 46)."""
+    """The oldest unpublished messages, the caller's for half a minute: two sweeps never take the same (fault 46)."""
     rows = db.execute(text("select id, topic, attributes, payload from belfry.take_outbox(:limit)"), {"limit": limit})
     return [OutboxMessage(str(r.id), r.topic, r.attributes, r.payload) for r in rows]
 
 
-def report(run: Run) -> None:
-    """Raise NOTIFY_FAILED for each channel that is down or left somebody untold, resolve it for the others."""
-    raise_alerts(run, "NOTIFY_FAILED", failing_channels(), scanned=channels())
-
-
-def channels() -> Select[Any]:
-    """Every channel, as the targets of NOTIFY_FAILED."""
-    return text("select channel as target_no from belfry.channel_states").columns(column("target_no", Text)).subquery("channels").select()
-
-
-def failing_channels() -> Select[Any]:
-    """Channels whose breaker is open, or over which somebody who should know of a thing was not told within the last day.
-
-    Untold is who got it on no channel at all, and from CRITICAL up whoever missed it on one (rulebook 5.3). An outage that opened the
-    breaker twice in an hour, or that kept something CRITICAL from anybody, is CRITICAL.
-    """
-    return text("""
-        select cast(null as bigint) as target_id, c.channel as target_no, c.channel as target_name, cast(null as bigint) as project_id,
-               case when c.opened_at is not null and c.last_opened_at - c.opened_before <= interval '1 hour' or u.grave > 0
-                    then 'CRITICAL' else 'WARNING' end as level,
-               cast('{}' as text[]) as recipients,
-               jsonb_build_object('channel', c.channel, 'down_since', c.opened_at, 'error', c.last_error, 'untold', coalesce(u.untold, 0)) as facts,
-               cast(coalesce(u.untold, 0) as numeric) as trigger_value, cast(null as numeric) as threshold_value
-        from belfry.channel_states c
-        left join lateral (
-          select count(*)::int as untold, count(*) filter (where belfry.level_rank(n.severity) >= 3) as grave
-          from belfry.notification_deliveries d join belfry.notifications n on n.id = d.notification_id
-          where d.channel = c.channel and d.state = 'dead' and d.next_attempt_at > belfry.clock() - interval '24 hours'
-            and n.type <> 'NOTIFY_FAILED'
-            and (belfry.level_rank(n.severity) >= 3
-                 or not exists (select from belfry.notification_deliveries x where x.notification_id = d.notification_id
-                                  and x.user_id = d.user_id and x.generation = d.generation and x.state not in ('dead', 'suppressed', 'expired')))) u on true
-        where c.opened_at is not null or u.untold > 0""").columns(
-        column("target_id", BigInteger), column("target_no", Text), column("target_name", Text), column("project_id", BigInteger),
-        column("level", Text), column("recipients", ARRAY(Text)), column("facts", JSONB), column("trigger_value", Numeric),
-        column("threshold_value", Numeric)).subquery("failing").select()
-
-
 def counted_by_channel(db: Connection, hours: int) -> dict[str, int]:
-    """How many deliveries of the last hours each channel has in which state, e.g. {"email_sent": 12, "email_dead": 1}."""
-    rows = db.execute(text("""
+    """The deliveries of the last hours by channel and state, e.g. {"email_sent": 12, "email_dead": 1}."""
+    rows = db.execute(
+        text("""
         select channel || '_' || case when state = 'delivered' then 'sent' else state end as name, count(*)::int as n
         from belfry.notification_deliveries where created_at > belfry.clock() - make_interval(hours => :hours) group by 1 order by 1
-        """).columns(column("name", Text), column("n", Integer)), {"hours": hours})
+        """).columns(column("name", Text), column("n", Integer)),
+        {"hours": hours},
+    )
     return {row.name: row.n for row in rows}

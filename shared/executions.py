@@ -21,7 +21,7 @@ _OPEN = text("""select cancel_requested_at is not null as cancelled from belfry.
   where id = cast(:id as uuid) and fence = :fence and state = 'running'""")
 _HEARTBEAT = text("select held, cancelled from belfry.heartbeat(cast(:id as uuid), :fence, cast(:lease as numeric))")
 _FINISH = text("""select belfry.finish(cast(:id as uuid), :fence, :state, :reason, cast(:counters as jsonb), :error_class, :error,
-  cast(:retry_in as int))""")
+  cast(:retry_in as int), cast(:elapsed_ms as bigint))""")
 _READ_BACK = text("select state from belfry.job_executions where id = cast(:id as uuid) and fence = :fence")
 
 _REAP = text("select state, count(*)::int as n from belfry.reap() group by state")
@@ -96,11 +96,11 @@ def heartbeat(db: Connection, execution_id: UUID, fence: int, lease: float) -> t
 
 def finish(db: Connection, execution_id: UUID, fence: int, state: str, *, reason: str | None = None,
            counters: dict[str, int] | None = None, error: BaseException | None = None, error_text: str | None = None,
-           retry_in: int | None = None) -> bool:
+           retry_in: int | None = None, elapsed_ms: int | None = None) -> bool:
     """The fence: the last statement of an effect. False: another holder has the execution, roll back."""
     return bool(db.execute(_FINISH, {
         "id": str(execution_id), "fence": fence, "state": state, "reason": reason, "counters": json.dumps(counters or {}),
-        "error_class": type(error).__name__ if error else None, "error": error_text, "retry_in": retry_in,
+        "error_class": type(error).__name__ if error else None, "error": error_text, "retry_in": retry_in, "elapsed_ms": elapsed_ms,
     }).scalar_one())
 
 

@@ -1,8 +1,8 @@
-"""What a notification says, in its reader's language: Jinja2 templates over the facts, rendered when somebody reads or sends it.
+"""What a notification says, in its reader's language: Jinja2 templates over the facts, rendered when it is read or sent.
 
-`shared/templates/<TYPE>.<zh|en>.j2` has three blocks: `title` (one line), `body` (a few lines) and `sms` (at most 70 characters). Its
-context is the facts and `level`, `target_no`, `target_name`. A type without templates of its own gets ALERT's; a reason that changes
-the sentence (ESCALATED, UPGRADED, RESOLVED) is put around it by `shared/templates/reasons/`.
+`shared/templates/<TYPE>.<zh|en>.j2` has three blocks: `title` (one line), `body` (a few lines) and `sms` (at most 70
+characters). Its context is the facts and `level`, `target_no`, `target_name`. A type without templates of its own gets
+ALERT's; a reason that changes the sentence (ESCALATED, UPGRADED, RESOLVED) is put around it by `templates/reasons/`.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def level_name(level: str, language: str) -> str:
 def render(type_: str, language: str | None, context: Mapping[str, Any], *, reason: str = "NEW") -> Text:
     """The text of one notification.
 
-    `context` holds the facts and level, target_no, target_name; optionally `time_zone` (the reader's, for instants) and `rule_name`.
-    `reason` is the notification's. Raises jinja2.UndefinedError when a template needs a fact that is not there.
+    `context` holds the facts and level, target_no, target_name; optionally `time_zone` (the reader's, for instants) and
+    `rule_name`. `reason` is the notification's. Raises jinja2.UndefinedError when a needed fact is not there.
     """
     environment = _environment(language_of(language))
     facts = {"target_no": None, "target_name": None, "time_zone": "Asia/Shanghai", **context}
@@ -74,8 +74,9 @@ def render_html(language: str | None, text: Text, *, level: str, link: str | Non
 
 
 def _blocks(template: Template, context: Mapping[str, Any]) -> Text:
-    # Jinja2 extensions aside, a block is rendered with a context of its own: three small renders, no parsing of a whole page.
-    title, body, sms = ("".join(template.blocks[name](template.new_context(dict(context)))) for name in ("title", "body", "sms"))
+    title, body, sms = (
+        "".join(template.blocks[name](template.new_context(dict(context)))) for name in ("title", "body", "sms")
+    )
     lines = (_one_line(line) for line in body.strip().splitlines())
     return Text(_cut(_one_line(title), TITLE_LENGTH), "\n".join(lines), _cut(_one_line(sms), SMS_LENGTH))
 
@@ -99,13 +100,22 @@ def _environment(language: str, *, html: bool = False) -> Environment:
     # Imported here: a job's tick never renders (facts 10).
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(  # noqa: S701  the plain text form must not be escaped; the HTML form is
-        loader=FileSystemLoader(FOLDER), autoescape=html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        auto_reload=False)
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=html,  # noqa: S701  plain text must not be escaped; the HTML form is
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
     environment.globals.update(language=language, title_of=partial(_title_of, language))
     environment.filters.update(
-        level=partial(level_name, language=language), day=partial(_day, language), moment=partial(_moment, language),
-        number=_number, percent=lambda value, places=1: f"{_number(value, places)}%")
+        level=partial(level_name, language=language),
+        day=partial(_day, language),
+        moment=partial(_moment, language),
+        number=_number,
+        percent=lambda value, places=1: f"{_number(value, places)}%",
+    )
     return environment
 
 
@@ -120,7 +130,9 @@ def _day(language: str, value: str | date | None) -> str:
         return "—"
     if isinstance(value, str):
         value = date.fromisoformat(value[:10])
-    return f"{value.year}年{value.month}月{value.day}日" if language == "zh" else f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+    if language == "zh":
+        return f"{value.year}年{value.month}月{value.day}日"
+    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
 
 
 def _moment(language: str, value: str | datetime | None, time_zone: str = "Asia/Shanghai") -> str:

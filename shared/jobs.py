@@ -175,7 +175,7 @@ class Run:
                 self._begin()
             self.write_down()
         self.check()
-        if not executions.finish(self.connection, UUID(self.id), self.fence, state, counters=self.counters):
+        if not executions.finish(self.connection, UUID(self.id), self.fence, state, counters=self.counters, elapsed_ms=self.lease.elapsed_ms):
             raise LeaseLost
         if self.in_transaction:
             self.end("commit")
@@ -296,7 +296,6 @@ def _perform(body: Callable[[Run], None], connection: Connection, row: JobRow, c
     about = {"job_id": row.job_id, "job_name": row.name.get("zh"), "owner": row.owner, "category": row.category}
     logs.bind(execution_id=str(claim.execution_id))
     logs.event("job_run_start", **about, run_at=claim.run_at.isoformat(), kind=claim.kind, attempt=claim.attempt)
-    began = schedule.now()
     with Lease(claim.execution_id, claim.fence, seconds=lease_seconds, timeout=row.timeout_s) as lease:
         run = Run(row, claim, connection, lease, virtual_now=virtual_now)
         try:
@@ -304,23 +303,21 @@ def _perform(body: Callable[[Run], None], connection: Connection, row: JobRow, c
             state = run.finish()
         except Exception as error:  # noqa: BLE001  the one boundary: every failure becomes a state of the execution
             run.roll_back()
-            state, reason = _after(error, row, claim)
-            elapsed = (schedule.now() - began).total_seconds() * 1000
+            state, reason = _after(error, row, claim, lease, virtual_now)
             logs.event("job_run_failed" if state not in ("succeeded", "partial") else "job_run_success", level=40, **about,
-                       duration_ms=int(elapsed), state=state, reason=reason, error=f"{type(error).__name__}: {error}", exc_info=error)
+                       duration_ms=lease.elapsed_ms, state=state, reason=reason, error=f"{type(error).__name__}: {error}", exc_info=error)
             return _answer(202 if state == "lease_lost" else 200, _told(row, replace(claim, reason=reason), state, state, run.counters))
-        elapsed = (schedule.now() - began).total_seconds() * 1000
-        logs.event("job_run_success", **about, duration_ms=int(elapsed), state=state, counters=run.counters)
+        logs.event("job_run_success", **about, duration_ms=lease.elapsed_ms, state=state, counters=run.counters)
         run.publish()
     return _answer(200, _told(row, claim, state, state, run.counters))
 
 
-def _after(error: Exception, row: JobRow, claim: Claim) -> tuple[str, str | None]:
+def _after(error: Exception, row: JobRow, claim: Claim, lease: Lease, virtual_now: datetime | None) -> tuple[str, str | None]:
     """Record what became of an attempt that raised, on a connection of its own. Raises Unavailable when the database is away."""
     if isinstance(error, LeaseLost):
         return "lease_lost", None
     try:
-        with db.connect() as connection:
+        with db.connect(now=virtual_now) as connection:
             known = executions.read_back(connection, claim.execution_id, claim.fence)
             if known in ("succeeded", "partial"):  # the answer to COMMIT was lost, not the COMMIT (P13)
                 return known, None
@@ -332,7 +329,8 @@ def _after(error: Exception, row: JobRow, claim: Claim) -> tuple[str, str | None
             if state == "failed" and claim.attempt < row.max_attempts and not isinstance(error, (PermanentError, InvalidText)):
                 state, retry_in = "retry_wait", (row.backoff_s or [30])[min(claim.attempt, len(row.backoff_s or [30])) - 1]
             recorded = executions.finish(connection, claim.execution_id, claim.fence, state, reason=reason, error=error,
-                                         error_text=logs.redact(str(error)).encode("utf-8", "replace").decode()[:8000], retry_in=retry_in)
+                                         error_text=logs.redact(str(error)).encode("utf-8", "replace").decode()[:8000],
+                                         retry_in=retry_in, elapsed_ms=lease.elapsed_ms)
     except SQLAlchemyError as failure:
         if db.is_retryable(failure):
             raise Unavailable from failure

@@ -24,7 +24,8 @@ class Lease:
 
     def __init__(self, execution_id: UUID, fence: int, *, seconds: float, timeout: float) -> None:
         self.execution_id, self.fence, self.seconds, self.timeout = execution_id, fence, seconds, timeout
-        self._deadline = time.monotonic() + timeout
+        self._began = time.monotonic()
+        self._deadline = self._began + timeout
         self._lost = self._cancelled = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True) if seconds < timeout + 5 else None
@@ -41,6 +42,11 @@ class Lease:
     def remaining(self) -> float:
         """Seconds until the run's deadline, at least a tenth of one."""
         return max(0.1, self._deadline - time.monotonic())
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the claim, on a clock that nobody can set."""
+        return int((time.monotonic() - self._began) * 1000)
 
     def check(self) -> None:
         """Raise LeaseLost, Cancelled or DeadlineExceeded when the body must not go on."""

@@ -47,9 +47,10 @@ def store(window: kits.Window, now: datetime, execution: str, min_rate: int) -> 
             checks, item, and_(item.c.work_order_id == checks.c.work_order_id, item.c.material_id.is_not(None))
         ),
     ).returning(kit_check_items.c.kit_check_id).cte("kit_itemised")
-    without_bom = func.count().filter(checks.c.kit_status == "NO_BOM")
-    counted: Select[Any] = select(func.count().label("checks"), without_bom.label("without_bom")).select_from(checks)
-    return counted.add_cte(items)
+    numbers: tuple[Any, ...] = (
+        func.count().label("checks"), func.count().filter(checks.c.kit_status == "NO_BOM").label("without_bom"),
+    )
+    return select(*numbers).select_from(checks).add_cte(items)
 
 
 def status(rate: Any, fulfilled: Any, total: Any, key_missing: Any, min_rate: int) -> Any:

@@ -410,7 +410,8 @@ end $$;
 
 -- The fence: the last statement of an effect. False: the lease was lost, and the caller rolls everything back (P2).
 create function belfry.finish(p_execution uuid, p_fence bigint, p_state text, p_reason text, p_counters jsonb,
-                              p_error_class text default null, p_error text default null, p_retry_in_s int default null)
+                              p_error_class text default null, p_error text default null, p_retry_in_s int default null,
+                              p_duration_ms bigint default null)
 returns boolean language plpgsql as $$
 declare e belfry.job_executions;
 begin
@@ -418,7 +419,7 @@ begin
     state = p_state, reason = p_reason, lease_until = null, counters = p_counters, error_class = p_error_class, error = left(p_error, 8000),
     retry_at = case when p_state = 'retry_wait' then belfry.clock() + make_interval(secs => coalesce(p_retry_in_s, 0)) end,
     finished_at = case when p_state <> 'retry_wait' then belfry.clock() end,
-    duration_ms = greatest(0, extract(epoch from belfry.clock() - x.started_at) * 1000)::int,
+    duration_ms = least(2147483647, greatest(0, coalesce(p_duration_ms, extract(epoch from belfry.clock() - x.started_at) * 1000)))::int,
     attempts = x.attempts || jsonb_build_object('number', x.attempt, 'started_at', x.started_at, 'finished_at', belfry.clock(),
                                                 'outcome', p_state, 'error', left(p_error, 2000))
   where x.id = p_execution and x.fence = p_fence and x.state = 'running'
