@@ -9,6 +9,7 @@ from datetime import date
 from sqlalchemy import Connection
 
 from infra.local.demo import (
+    alerts,
     calendar,
     issues,
     materials,
@@ -38,3 +39,4 @@ def populate(connection: Connection, day: date) -> None:
         purchasing.populate(factory)
         workload.populate(factory)
         notifications.populate(factory)
+        alerts.populate(factory)

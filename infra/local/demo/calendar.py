@@ -19,6 +19,12 @@ def populate(factory: Factory) -> None:
     )
 
 
+def works(day: date) -> bool:
+    """Whether the factory works that day, by the same rule as belfry.is_workday."""
+    published = FIRST_PUBLISHED <= day.year <= LAST_PUBLISHED
+    return bool(chinese_calendar.is_workday(day)) if published else day.isoweekday() < 6
+
+
 def _days(year: int) -> list[date]:
     first = date(year, 1, 1)
     return [first + timedelta(n) for n in range((date(year + 1, 1, 1) - first).days)]
