@@ -1,7 +1,9 @@
 """Builds a function's deployment archive: its file as main.py, shared/, what it reads, the requirements, and bytecode.
 
-The same tree gives the same bytes, so the archive's hash changes with that one function's source (and with shared/) and nothing else.
-Bytecode is shipped because importing without it takes 3.3 times as long; unchecked-hash, because an archive's file times mean nothing.
+The same tree gives the same bytes, so the archive's hash changes with that one function's source (and with shared/)
+and nothing else.
+Bytecode is shipped because importing without it takes 3.3 times as long; unchecked-hash, because an archive's file
+times mean nothing.
 """
 
 from __future__ import annotations
@@ -39,8 +41,14 @@ def lay_out(function: str, folder: Path) -> None:
             shutil.copytree(source, target, ignore=_LEFT_OUT)
         else:
             shutil.copyfile(source, target)
-    compiled = compileall.compile_dir(folder, quiet=1, stripdir=str(folder), prependdir="/workspace", optimize=-1,
-                                      invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    compiled = compileall.compile_dir(
+        folder,
+        quiet=1,
+        stripdir=str(folder),
+        prependdir="/workspace",
+        optimize=-1,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
     if not compiled:
         raise SyntaxError(f"{function}: the archive does not compile")
 
@@ -54,7 +62,9 @@ def build(function: str, target: Path) -> Path:
         archive = folder.with_suffix(".zip")
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
             for path in files:
-                out.writestr(zipfile.ZipInfo(path.relative_to(folder).as_posix(), EPOCH), path.read_bytes(), zipfile.ZIP_DEFLATED)
+                out.writestr(
+                    zipfile.ZipInfo(path.relative_to(folder).as_posix(), EPOCH), path.read_bytes(), zipfile.ZIP_DEFLATED
+                )
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
         target.mkdir(parents=True, exist_ok=True)
         return Path(shutil.move(archive, target / f"{function}-{digest}.zip"))

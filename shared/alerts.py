@@ -1,7 +1,10 @@
-"""Raise, refresh, upgrade and resolve the alerts of one rule, in one statement whose cost does not depend on rows found before.
+"""Raise, refresh, upgrade and resolve the alerts of one rule, in one statement whose cost does not depend on rows
+found before.
 
-A job says which targets violate its rule now (`violations`) and which it could judge (`scanned`). Everything else follows from the
-open alerts in the table: one open alert per rule and target (a unique index, rulebook 3.4), unchanged alerts are not written, alerts
+A job says which targets violate its rule now (`violations`) and which it could judge (`scanned`). Everything else
+follows from the
+open alerts in the table: one open alert per rule and target (a unique index, rulebook 3.4), unchanged alerts are not
+written, alerts
 of targets that are well again close themselves, targets that were not judged are left alone.
 """
 
@@ -13,11 +16,21 @@ from sqlalchemy import Integer, Select, Text, column, func, text
 from sqlalchemy.sql.elements import ColumnElement, TextClause
 
 if TYPE_CHECKING:
-    from shared.jobs import Run
+    from shared.run import Run
 
 OPEN = ("PENDING", "ACKNOWLEDGED", "PROCESSING")
 _OPEN = "('PENDING', 'ACKNOWLEDGED', 'PROCESSING')"
-_REQUIRED = {"target_id", "target_no", "target_name", "project_id", "level", "recipients", "facts", "trigger_value", "threshold_value"}
+_REQUIRED = {
+    "target_id",
+    "target_no",
+    "target_name",
+    "project_id",
+    "level",
+    "recipients",
+    "facts",
+    "trigger_value",
+    "threshold_value",
+}
 _OPTIONAL = {"target_type", "discriminator"}
 
 
@@ -31,16 +44,20 @@ def shift_level(level: ColumnElement[Any], steps: Any) -> ColumnElement[str]:
     return func.belfry.shift_level(level, steps, type_=Text)
 
 
-def raise_alerts(run: Run, rule_code: str, violations: Select[Any], *, scanned: Select[Any], present: Select[Any] | None = None) -> None:
+def raise_alerts(
+    run: Run, rule_code: str, violations: Select[Any], *, scanned: Select[Any], present: Select[Any] | None = None
+) -> None:
     """Make the open alerts of a rule equal to what violates it now; counts go to the run.
 
     Parameters
     ----------
     violations
-        One row per target: target_id, target_no, target_name, project_id, level, recipients text[], facts jsonb, trigger_value,
+        One row per target: target_id, target_no, target_name, project_id, level, recipients text[], facts jsonb,
+        trigger_value,
         threshold_value; optionally target_type (else the rule's) and discriminator.
     scanned
-        Targets this run could judge (`target_id`, or `target_no` where targets have no number): open alerts of these that do not
+        Targets this run could judge (`target_id`, or `target_no` where targets have no number): open alerts of these
+        that do not
         violate any more are resolved.
     present
         Targets that still exist; open alerts of others become EXPIRED.
@@ -48,11 +65,23 @@ def raise_alerts(run: Run, rule_code: str, violations: Select[Any], *, scanned: 
     A rule that is switched off does nothing at all.
     """
     statement = _statement(violations, scanned, present)
-    row = run.db.execute(statement, {
-        "rule": rule_code, "now": run.now, "day": f"{run.biz_date:%Y%m%d}", "execution": run.id,
-    }).one()
-    run.count(violations=row.violations, created=row.raised, updated=row.refreshed, upgraded=row.upgraded,
-              resolved=row.resolved, expired=row.expired)
+    row = run.db.execute(
+        statement,
+        {
+            "rule": rule_code,
+            "now": run.now,
+            "day": f"{run.biz_date:%Y%m%d}",
+            "execution": run.id,
+        },
+    ).one()
+    run.count(
+        violations=row.violations,
+        created=row.raised,
+        updated=row.refreshed,
+        upgraded=row.upgraded,
+        resolved=row.resolved,
+        expired=row.expired,
+    )
     if row.told:
         run.wants_fan_out()
 
@@ -60,64 +89,97 @@ def raise_alerts(run: Run, rule_code: str, violations: Select[Any], *, scanned: 
 def _statement(violations: Select[Any], scanned: Select[Any], present: Select[Any] | None) -> Any:
     names = {c.key for c in violations.selected_columns}
     if not names >= _REQUIRED or names - _REQUIRED - _OPTIONAL:
-        raise TypeError(f"violations must select {sorted(_REQUIRED)} and may select {sorted(_OPTIONAL)}, not {sorted(names)}")
+        raise TypeError(
+            f"violations must select {sorted(_REQUIRED)} and may {sorted(_OPTIONAL)}: {sorted(map(str, names))}"
+        )
     key = "target_no" if "target_no" in {c.key for c in scanned.selected_columns} else "target_id"
     target_type = "coalesce(v.target_type, r.target_type)" if "target_type" in names else "r.target_type"
     suffix = "coalesce('|' || v.discriminator, '')" if "discriminator" in names else "''"
     found = f"""
-        select r.id as rule_id, {target_type} as target_type, v.target_id, v.target_no, v.target_name, v.project_id, v.level,
-               coalesce(array_remove(v.recipients, null), '{{}}') as recipients, v.facts, v.trigger_value, v.threshold_value,
-               r.rule_code || '|' || {target_type} || '|' || coalesce(v.target_id::text, v.target_no) || {suffix} as dedupe_key
-        from violation v cross join rule r"""
+        select r.id as rule_id, {target_type} as target_type, v.target_id, v.target_no, v.target_name, v.project_id,
+               v.level, coalesce(array_remove(v.recipients, null), '{{}}') as recipients, v.facts,
+               v.trigger_value, v.threshold_value, r.rule_code || '|' || {target_type} || '|'
+                 || coalesce(v.target_id::text, v.target_no) || {suffix} as dedupe_key
+        from violation v cross join rule r"""  # noqa: S608  names from a fixed table, no values
     gone = f"not exists (select from present p where p.{key} = a.{key})"
     parts: list[tuple[str, str, tuple[str, ...]]] = [
-        ("rule", "select id, rule_code, target_type from belfry.alert_rules where rule_code = cast(:rule as text) and is_enabled",
-         ("id", "rule_code", "target_type")),
+        (
+            "rule",
+            "select * from belfry.alert_rules where is_enabled and rule_code = cast(:rule as text)",
+            ("id", "rule_code", "target_type"),
+        ),
         ("found", found, ("dedupe_key",)),
         ("raised", _RAISED, ("id", "alert_level")),
         ("refreshed", _REFRESHED, ("id", "old_level", "alert_level")),
-        ("closed", _CLOSED.format(key=key, gone=gone if present is not None else "false"), ("id", "status", "acknowledged_by")),
+        (
+            "closed",
+            _CLOSED.format(key=key, gone=gone if present is not None else "false"),
+            ("id", "status", "acknowledged_by"),
+        ),
         ("events", _EVENTS, ("id",)),
         ("told", _TOLD, ("id",)),
-        ("mark", """update belfry.alert_rules x set last_scanned_at = cast(:now as timestamptz), last_execution_id = cast(:execution as uuid)
-                    from rule r where x.id = r.id returning x.id""", ("id",)),
+        (
+            "mark",
+            """update belfry.alert_rules x set last_scanned_at = cast(:now as timestamptz), last_execution_id =
+            cast(:execution as uuid)
+                    from rule r where x.id = r.id returning x.id""",
+            ("id",),
+        ),
     ]
-    ctes = [violations.cte("violation"), scanned.cte("scanned")] + ([present.cte("present")] if present is not None else [])
+    ctes = [violations.cte("violation"), scanned.cte("scanned")] + (
+        [present.cte("present")] if present is not None else []
+    )
     ctes += [text(sql).columns(*(column(c) for c in cols)).cte(name) for name, sql, cols in parts]
     total: TextClause = text(_TOTAL)
-    return total.columns(column("violations", Integer), column("raised", Integer), column("refreshed", Integer),
-                         column("upgraded", Integer), column("resolved", Integer), column("expired", Integer),
-                         column("told", Integer)).add_cte(*ctes)
+    return total.columns(
+        column("violations", Integer),
+        column("raised", Integer),
+        column("refreshed", Integer),
+        column("upgraded", Integer),
+        column("resolved", Integer),
+        column("expired", Integer),
+        column("told", Integer),
+    ).add_cte(*ctes)
 
 
 _RAISED = f"""
-    insert into belfry.alert_records (alert_no, rule_id, dedupe_key, target_type, target_id, target_no, target_name, project_id, base_level,
-      alert_level, facts, recipients, trigger_value, threshold_value, triggered_at, level_changed_at, previous_alert_id, execution_id)
-    select 'AL-' || cast(:day as text) || '-' || lpad(nextval('belfry.alert_no_seq')::text, 6, '0'), f.rule_id, f.dedupe_key, f.target_type,
-      f.target_id, f.target_no, f.target_name, f.project_id, f.level, f.level, f.facts, f.recipients, f.trigger_value, f.threshold_value,
+    insert into belfry.alert_records (alert_no, rule_id, dedupe_key, target_type, target_id, target_no, target_name,
+      project_id, base_level,
+      alert_level, facts, recipients, trigger_value, threshold_value, triggered_at, level_changed_at,
+        previous_alert_id, execution_id)
+    select 'AL-' || cast(:day as text) || '-' || lpad(nextval('belfry.alert_no_seq')::text, 6, '0'), f.rule_id,
+      f.dedupe_key, f.target_type,
+      f.target_id, f.target_no, f.target_name, f.project_id, f.level, f.level, f.facts, f.recipients, f.trigger_value,
+        f.threshold_value,
       cast(:now as timestamptz), cast(:now as timestamptz),
-      (select a.id from belfry.alert_records a where a.dedupe_key = f.dedupe_key and a.status = 'RESOLVED' and a.resolved_by is null
+      (select a.id from belfry.alert_records a where a.dedupe_key = f.dedupe_key and a.status = 'RESOLVED' and
+        a.resolved_by is null
          and a.resolved_at > cast(:now as timestamptz) - interval '24 hours' order by a.id desc limit 1),
       cast(:execution as uuid)
     from found f
     where not exists (select from belfry.alert_records a where a.dedupe_key = f.dedupe_key and a.status in {_OPEN})
       and not exists (select from belfry.alert_records a where a.dedupe_key = f.dedupe_key and a.status = 'IGNORED'
-                        and a.mute_until > cast(:now as timestamptz) and belfry.level_rank(f.level) <= belfry.level_rank(a.base_level))
+                        and a.mute_until > cast(:now as timestamptz) and belfry.level_rank(f.level) <=
+                          belfry.level_rank(a.base_level))
     on conflict (dedupe_key) where status in {_OPEN} do nothing
     returning id, alert_no, target_no, target_name, project_id, alert_level, recipients, facts, previous_alert_id"""  # noqa: S608
 
 _REFRESHED = f"""
-    update belfry.alert_records a set base_level = c.level, facts = c.facts, recipients = c.recipients, target_name = c.target_name,
+    update belfry.alert_records a set base_level = c.level, facts = c.facts, recipients = c.recipients, target_name =
+      c.target_name,
       project_id = c.project_id, trigger_value = c.trigger_value, threshold_value = c.threshold_value,
       alert_level = case when c.rises then c.level else a.alert_level end,
       level_changed_at = case when c.rises then cast(:now as timestamptz) else a.level_changed_at end,
       execution_id = cast(:execution as uuid), version = a.version + 1
-    from (select f.*, o.id, o.alert_level as old_level, belfry.level_rank(f.level) > belfry.level_rank(o.alert_level) as rises
+    from (select f.*, o.id, o.alert_level as old_level, belfry.level_rank(f.level) > belfry.level_rank(o.alert_level)
+      as rises
           from found f join belfry.alert_records o on o.dedupe_key = f.dedupe_key and o.status in {_OPEN}
           where (o.base_level, o.facts, o.recipients, o.target_name, o.project_id, o.trigger_value, o.threshold_value)
-                is distinct from (f.level, f.facts, f.recipients, f.target_name, f.project_id, f.trigger_value, f.threshold_value)) c
+                is distinct from (f.level, f.facts, f.recipients, f.target_name, f.project_id, f.trigger_value,
+                  f.threshold_value)) c
     where a.id = c.id
-    returning a.id, a.alert_no, a.target_no, a.target_name, a.project_id, c.old_level, a.alert_level, a.recipients, a.facts, c.rises"""  # noqa: S608
+    returning a.id, a.alert_no, a.target_no, a.target_name, a.project_id, c.old_level, a.alert_level, a.recipients,
+      a.facts, c.rises"""  # noqa: S608
 
 _CLOSED = f"""
     update belfry.alert_records a set
@@ -125,44 +187,58 @@ _CLOSED = f"""
       handle_result = case when {{gone}} then 'the target does not exist any more' else 'AUTO' end,
       execution_id = cast(:execution as uuid), version = a.version + 1
     from rule r
-    where a.rule_id = r.id and a.status in {_OPEN} and not exists (select from found f where f.dedupe_key = a.dedupe_key)
+    where a.rule_id = r.id and a.status in {_OPEN} and not exists (select from found f where f.dedupe_key =
+      a.dedupe_key)
       and ({{gone}} or exists (select from scanned s where s.{{key}} = a.{{key}}))
-    returning a.id, a.alert_no, a.target_no, a.target_name, a.project_id, a.alert_level, a.facts, a.status, a.acknowledged_by"""  # noqa: S608
+    returning a.id, a.alert_no, a.target_no, a.target_name, a.project_id, a.alert_level, a.facts, a.status,
+      a.acknowledged_by"""  # noqa: S608
 
 _EVENTS = """
     insert into belfry.alert_events (alert_id, event, from_level, to_level, from_status, to_status, execution_id, at)
-    select id, 'CREATED', null, alert_level, null, 'PENDING', cast(:execution as uuid), cast(:now as timestamptz) from raised
+    select id, 'CREATED', null, alert_level, null, 'PENDING', cast(:execution as uuid), cast(:now as timestamptz) from
+      raised
     union all
-    select id, 'UPGRADED', old_level, alert_level, null, null, cast(:execution as uuid), cast(:now as timestamptz) from refreshed where rises
+    select id, 'UPGRADED', old_level, alert_level, null, null, cast(:execution as uuid), cast(:now as timestamptz) from
+      refreshed where rises
     union all
-    select id, case status when 'EXPIRED' then 'EXPIRED' else 'AUTO_RESOLVED' end, null, alert_level, null, status, cast(:execution as uuid),
+    select id, case status when 'EXPIRED' then 'EXPIRED' else 'AUTO_RESOLVED' end, null, alert_level, null, status,
+      cast(:execution as uuid),
            cast(:now as timestamptz) from closed
     returning id"""
 
-# A new alert within a day of its predecessor's end only reaches the inbox (flapping); the end of an alert is told to who took it.
+# A new alert within a day of its predecessor's end only reaches the inbox (flapping); the end of an alert is told to
+# who took it.
 _TOLD = """
-    insert into belfry.notifications (dedupe_key, alert_id, type, reason, severity, recipients, channels, facts, project_id, not_after, execution_id)
+    insert into belfry.notifications (dedupe_key, alert_id, type, reason, severity, recipients, channels, facts,
+      project_id, not_after, execution_id)
     select n.dedupe_key, n.id, r.rule_code, n.reason, n.level, n.recipients, n.channels,
-           n.facts || jsonb_build_object('alert_no', n.alert_no, 'target_no', n.target_no, 'target_name', n.target_name, 'level', n.level),
+           n.facts || jsonb_build_object('alert_no', n.alert_no, 'target_no', n.target_no, 'target_name',
+             n.target_name, 'level', n.level),
            n.project_id,
-           cast(:now as timestamptz) + case when belfry.level_rank(n.level) >= 3 then interval '72 hours' else interval '24 hours' end,
+           cast(:now as timestamptz) + case when belfry.level_rank(n.level) >= 3 then interval '72 hours' else interval
+             '24 hours' end,
            cast(:execution as uuid)
     from rule r cross join (
       select 'ALERT|' || id || '|NEW' as dedupe_key, id, 'NEW' as reason, alert_level as level, recipients,
-             case when previous_alert_id is not null then '{system}'::text[] end as channels, facts, alert_no, target_no, target_name, project_id
+             case when previous_alert_id is not null then '{system}'::text[] end as channels, facts, alert_no,
+               target_no, target_name, project_id
       from raised
       union all
-      select 'ALERT|' || id || '|UPGRADED|' || alert_level, id, 'UPGRADED', alert_level, recipients, null, facts, alert_no, target_no, target_name, project_id
+      select 'ALERT|' || id || '|UPGRADED|' || alert_level, id, 'UPGRADED', alert_level, recipients, null, facts,
+        alert_no, target_no, target_name, project_id
       from refreshed where rises
       union all
-      select 'ALERT|' || id || '|RESOLVED', id, 'RESOLVED', 'INFO', array['USER:' || acknowledged_by], '{system}', facts, alert_no, target_no, target_name, project_id
+      select 'ALERT|' || id || '|RESOLVED', id, 'RESOLVED', 'INFO', array['USER:' || acknowledged_by], '{system}',
+        facts, alert_no, target_no, target_name, project_id
       from closed where status = 'RESOLVED' and acknowledged_by is not null) n
     on conflict (dedupe_key) do nothing
     returning id"""
 
 _TOTAL = """
     select (select count(*) from found)::int as violations, (select count(*) from raised)::int as raised,
-           (select count(*) from refreshed)::int as refreshed, (select count(*) from refreshed where rises)::int as upgraded,
+           (select count(*) from refreshed)::int as refreshed, (select count(*) from refreshed where rises)::int as
+             upgraded,
            (select count(*) from closed where status = 'RESOLVED')::int as resolved,
            (select count(*) from closed where status = 'EXPIRED')::int as expired,
-           (select count(*) from told)::int as told, (select count(*) from events) as events, (select count(*) from mark) as marked"""
+           (select count(*) from told)::int as told, (select count(*) from events) as events, (select count(*) from
+             mark) as marked"""

@@ -128,13 +128,22 @@ def read(env: Mapping[str, str]) -> Config:
     if config.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
         r.errors.append("LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
     if config.email_enabled:
-        r.errors += [f"{name} must be set when EMAIL_ENABLED is true"
-                     for name in ("EMAIL_SMTP_SERVER", "EMAIL_FROM") if not r.env.get(name, "").strip()]
+        r.errors += [
+            f"{name} must be set when EMAIL_ENABLED is true"
+            for name in ("EMAIL_SMTP_SERVER", "EMAIL_FROM")
+            if not r.env.get(name, "").strip()
+        ]
     if in_cloud:
-        r.errors += [f"{name} must not be set in the cloud" for name in ("BELFRY_LOCAL_CLOCK", "BELFRY_VIEW_TOKEN", "BELFRY_MANAGE_TOKEN")
-                     if r.env.get(name)]
-        r.errors += [f"{name} must be set in the cloud" for name in ("BELFRY_CALLERS", "BELFRY_AUDIENCE", "GOOGLE_CLOUD_PROJECT")
-                     if not r.env.get(name, "").strip()]
+        r.errors += [
+            f"{name} must not be set in the cloud"
+            for name in ("BELFRY_LOCAL_CLOCK", "BELFRY_VIEW_TOKEN", "BELFRY_MANAGE_TOKEN")
+            if r.env.get(name)
+        ]
+        r.errors += [
+            f"{name} must be set in the cloud"
+            for name in ("BELFRY_CALLERS", "BELFRY_AUDIENCE", "GOOGLE_CLOUD_PROJECT")
+            if not r.env.get(name, "").strip()
+        ]
     for name, token in (("BELFRY_VIEW_TOKEN", config.view_token), ("BELFRY_MANAGE_TOKEN", config.manage_token)):
         if token and len(token) < 32:
             r.errors.append(f"{name} must have at least 32 characters")

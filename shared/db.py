@@ -1,7 +1,9 @@
 """How a function talks to Postgres: one lazy engine, plain statements, transactions that are said aloud.
 
-Connections are in autocommit: a statement outside `transaction()` is one round trip and commits itself. pg8000 is armoured
-against what was measured to break it (facts 4): text that cannot be encoded never reaches the wire, and an error that is not the
+Connections are in autocommit: a statement outside `transaction()` is one round trip and commits itself. pg8000 is
+armoured
+against what was measured to break it (facts 4): text that cannot be encoded never reaches the wire, and an error that
+is not the
 driver's own discards the connection.
 """
 
@@ -22,7 +24,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.config import config
 from shared.errors import InvalidText, Unavailable
 
-# Worth another try later: connection, resources, shutdown, lock and statement timeouts, serialization, deadlock, disk, read-only.
+# Worth another try later: connection, resources, shutdown, lock and statement timeouts, serialization, deadlock, disk,
+# read-only.
 _RETRYABLE = ("08", "53", "57", "40001", "40P01", "55P03", "25006")
 
 
@@ -32,15 +35,26 @@ def sqlalchemy_url(url: str) -> URL:
 
 
 def new_engine(url: str, *, pool_size: int = 1, pool_overflow: int = 1, socket_timeout: float = 5.0) -> Engine:
-    """An armoured engine. A frozen holder's locks are freed by the server after 30 s (idle_in_transaction_session_timeout)."""
+    """An armoured engine. A frozen holder's locks are freed by the server after 30 s
+    (idle_in_transaction_session_timeout)."""
     engine = create_engine(
-        sqlalchemy_url(url), isolation_level="AUTOCOMMIT", pool_size=pool_size, max_overflow=pool_overflow, pool_timeout=5,
-        pool_recycle=300, skip_autocommit_rollback=True,
+        sqlalchemy_url(url),
+        isolation_level="AUTOCOMMIT",
+        pool_size=pool_size,
+        max_overflow=pool_overflow,
+        pool_timeout=5,
+        pool_recycle=300,
+        skip_autocommit_rollback=True,
         connect_args={
-            "timeout": socket_timeout, "application_name": "belfry",
+            "timeout": socket_timeout,
+            "application_name": "belfry",
             "startup_params": {
-                "idle_in_transaction_session_timeout": "30s", "lock_timeout": "10s", "TimeZone": "UTC",
-                "tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3",
+                "idle_in_transaction_session_timeout": "30s",
+                "lock_timeout": "10s",
+                "TimeZone": "UTC",
+                "tcp_keepalives_idle": "30",
+                "tcp_keepalives_interval": "10",
+                "tcp_keepalives_count": "3",
             },
         },
     )
@@ -53,10 +67,14 @@ def new_engine(url: str, *, pool_size: int = 1, pool_overflow: int = 1, socket_t
 def engine() -> Engine:
     """The engine of this process, made on first use: functions are imported before gunicorn forks."""
     c = config()
-    return new_engine(c.database_url, pool_size=c.pool_size, pool_overflow=c.pool_overflow, socket_timeout=c.socket_timeout)
+    return new_engine(
+        c.database_url, pool_size=c.pool_size, pool_overflow=c.pool_overflow, socket_timeout=c.socket_timeout
+    )
 
 
-def _refuse_unencodable(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
+def _refuse_unencodable(
+    conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+) -> None:
     stack = [parameters]
     while stack:
         value = stack.pop()

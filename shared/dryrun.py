@@ -1,10 +1,11 @@
-"""Rehearses a tick: the body runs for real inside a transaction that is rolled back, and the answer says what it would have done."""
+"""Rehearses a tick: the body runs for real inside a transaction that is rolled back, and the answer says what it would
+have done."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -12,31 +13,47 @@ from sqlalchemy import Connection, text
 
 from shared.executions import Claim, JobRow
 from shared.leases import Lease
+from shared.run import Run
 from shared.trigger import Trigger
-
-if TYPE_CHECKING:
-    from shared.jobs import Run
 
 LISTED = 200  # rows of each list; the counts are always whole
 
-_ALERTS = text("""select e.event, a.alert_no, r.rule_code, a.target_type, a.target_no, a.target_name, e.from_level, a.alert_level, a.status
-  from belfry.alert_events e join belfry.alert_records a on a.id = e.alert_id join belfry.alert_rules r on r.id = a.rule_id
+_ALERTS = text("""select e.event, a.alert_no, r.rule_code, a.target_type, a.target_no, a.target_name, e.from_level,
+  a.alert_level, a.status
+  from belfry.alert_events e join belfry.alert_records a on a.id = e.alert_id join belfry.alert_rules r on r.id =
+    a.rule_id
   where e.execution_id = cast(:id as uuid) order by e.id limit :limit""")
 _TOLD = text("""select u.real_name as user_name, d.channel, d.state, d.reason, n.type, n.reason as why, n.severity
-  from belfry.notification_deliveries d join belfry.notifications n on n.id = d.notification_id join erp.users u on u.id = d.user_id
+  from belfry.notification_deliveries d join belfry.notifications n on n.id = d.notification_id join erp.users u on
+    u.id = d.user_id
   where d.execution_id = cast(:id as uuid) order by d.id limit :limit""")
-_WRITTEN = text("""select schemaname || '.' || relname as name, n_tup_ins as inserted, n_tup_upd as updated, n_tup_del as deleted
+_WRITTEN = text("""select schemaname || '.' || relname as name, n_tup_ins as inserted, n_tup_upd as updated, n_tup_del
+  as deleted
   from pg_stat_xact_user_tables where n_tup_ins + n_tup_upd + n_tup_del > 0 order by 1""")
-_ITEMS = text("""select item_type, item_key, status, error from belfry.execution_items where execution_id = cast(:id as uuid)
+_ITEMS = text("""select item_type, item_key, status, error from belfry.execution_items where execution_id = cast(:id as
+  uuid)
   order by item_type, item_key limit :limit""")
 
 
-def rehearse(body: Callable[[Run], None], connection: Connection, row: JobRow, asked: Trigger, run_at: datetime) -> dict[str, Any]:
-    """Run the body without a claim; leaves no row. Steps are rolled back one by one, so a later step does not see an earlier one."""
-    from shared.jobs import Run
-
-    claim = Claim("run", uuid4(), 0, 1, "running", None, run_at, run_at.astimezone(ZoneInfo(row.time_zone)).date(), "manual", asked.params,
-                  {}, None)
+def rehearse(
+    body: Callable[[Run], None], connection: Connection, row: JobRow, asked: Trigger, run_at: datetime
+) -> dict[str, Any]:
+    """Run the body without a claim; leaves no row. Steps are rolled back one by one, so a later step does not see an
+    earlier one."""
+    claim = Claim(
+        "run",
+        uuid4(),
+        0,
+        1,
+        "running",
+        None,
+        run_at,
+        run_at.astimezone(ZoneInfo(row.time_zone)).date(),
+        "manual",
+        asked.params,
+        {},
+        None,
+    )
     lease = Lease(claim.execution_id, 0, seconds=float("inf"), timeout=row.timeout_s)
     run = Run(row, claim, connection, lease, dry_run=True)
     try:
@@ -49,8 +66,17 @@ def rehearse(body: Callable[[Run], None], connection: Connection, row: JobRow, a
                 "alerts": [dict(r) for r in connection.execute(_ALERTS, listed).mappings()],
                 "told": [dict(r) for r in connection.execute(_TOLD, listed).mappings()],
                 "items": [dict(r) for r in connection.execute(_ITEMS, listed).mappings()],
-                "written": {r.name: {"inserted": r.inserted, "updated": r.updated, "deleted": r.deleted} for r in connection.execute(_WRITTEN)},
+                "written": {
+                    r.name: {"inserted": r.inserted, "updated": r.updated, "deleted": r.deleted}
+                    for r in connection.execute(_WRITTEN)
+                },
             }
     finally:
         run.roll_back()
-    return {"status": "dry_run", "job": row.job_id, "run_at": run_at.isoformat(), "counters": run.counters, "would": would}
+    return {
+        "status": "dry_run",
+        "job": row.job_id,
+        "run_at": run_at.isoformat(),
+        "counters": run.counters,
+        "would": would,
+    }

@@ -13,14 +13,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-_JOB = text("""select job_id, func, name, owner, category, effective_schedule, time_zone, offset_s, timeout_s, effective_params,
+_JOB = text("""select job_id, func, name, owner, category, effective_schedule, time_zone, offset_s, timeout_s,
+  effective_params,
   params_schema, max_attempts, backoff_s, risk, status from belfry.jobs where job_id = :job_id""")
-_CLAIM = text("""select * from belfry.claim(:job_id, cast(:run_at as timestamptz), :kind, cast(:execution_id as uuid), :owner,
+_CLAIM = text("""select * from belfry.claim(:job_id, cast(:run_at as timestamptz), :kind, cast(:execution_id as uuid),
+  :owner,
   cast(:lease as numeric), cast(:params as jsonb), :requested_by, :reason)""")
 _OPEN = text("""select cancel_requested_at is not null as cancelled from belfry.job_executions
   where id = cast(:id as uuid) and fence = :fence and state = 'running'""")
 _HEARTBEAT = text("select held, cancelled from belfry.heartbeat(cast(:id as uuid), :fence, cast(:lease as numeric))")
-_FINISH = text("""select belfry.finish(cast(:id as uuid), :fence, :state, :reason, cast(:counters as jsonb), :error_class, :error,
+_FINISH = text("""select belfry.finish(cast(:id as uuid), :fence, :state, :reason, cast(:counters as jsonb),
+  :error_class, :error,
   cast(:retry_in as int), cast(:elapsed_ms as bigint))""")
 _READ_BACK = text("select state from belfry.job_executions where id = cast(:id as uuid) and fence = :fence")
 
@@ -72,13 +75,34 @@ def read_job(db: Connection, job_id: str) -> JobRow | None:
     return JobRow(*row) if row else None
 
 
-def claim(db: Connection, job_id: str, run_at: datetime, kind: str, *, lease: float, owner: str, execution_id: UUID | None = None,
-          params: dict[str, Any] | None = None, requested_by: str | None = None, reason: str | None = None) -> Claim:
+def claim(
+    db: Connection,
+    job_id: str,
+    run_at: datetime,
+    kind: str,
+    *,
+    lease: float,
+    owner: str,
+    execution_id: UUID | None = None,
+    params: dict[str, Any] | None = None,
+    requested_by: str | None = None,
+    reason: str | None = None,
+) -> Claim:
     """Decide one trigger. Commits by itself: after it the database owns the tick."""
-    row = db.execute(_CLAIM, {
-        "job_id": job_id, "run_at": run_at, "kind": kind, "execution_id": execution_id and str(execution_id), "owner": owner,
-        "lease": str(lease), "params": json.dumps(params or {}), "requested_by": requested_by, "reason": reason,
-    }).one()
+    row = db.execute(
+        _CLAIM,
+        {
+            "job_id": job_id,
+            "run_at": run_at,
+            "kind": kind,
+            "execution_id": execution_id and str(execution_id),
+            "owner": owner,
+            "lease": str(lease),
+            "params": json.dumps(params or {}),
+            "requested_by": requested_by,
+            "reason": reason,
+        },
+    ).one()
     return Claim(*row)
 
 
@@ -94,14 +118,36 @@ def heartbeat(db: Connection, execution_id: UUID, fence: int, lease: float) -> t
     return bool(row.held), bool(row.cancelled)
 
 
-def finish(db: Connection, execution_id: UUID, fence: int, state: str, *, reason: str | None = None,
-           counters: dict[str, int] | None = None, error: BaseException | None = None, error_text: str | None = None,
-           retry_in: int | None = None, elapsed_ms: int | None = None) -> bool:
+def finish(
+    db: Connection,
+    execution_id: UUID,
+    fence: int,
+    state: str,
+    *,
+    reason: str | None = None,
+    counters: dict[str, int] | None = None,
+    error: BaseException | None = None,
+    error_text: str | None = None,
+    retry_in: int | None = None,
+    elapsed_ms: int | None = None,
+) -> bool:
     """The fence: the last statement of an effect. False: another holder has the execution, roll back."""
-    return bool(db.execute(_FINISH, {
-        "id": str(execution_id), "fence": fence, "state": state, "reason": reason, "counters": json.dumps(counters or {}),
-        "error_class": type(error).__name__ if error else None, "error": error_text, "retry_in": retry_in, "elapsed_ms": elapsed_ms,
-    }).scalar_one())
+    return bool(
+        db.execute(
+            _FINISH,
+            {
+                "id": str(execution_id),
+                "fence": fence,
+                "state": state,
+                "reason": reason,
+                "counters": json.dumps(counters or {}),
+                "error_class": type(error).__name__ if error else None,
+                "error": error_text,
+                "retry_in": retry_in,
+                "elapsed_ms": elapsed_ms,
+            },
+        ).scalar_one()
+    )
 
 
 def read_back(db: Connection, execution_id: UUID, fence: int) -> str | None:

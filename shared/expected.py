@@ -1,4 +1,5 @@
-"""Which ticks should have a row and have none: found by arithmetic from the schedules that were in force, and written down (P9)."""
+"""Which ticks should have a row and have none: found by arithmetic from the schedules that were in force, and written
+down (P9)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from shared.schedule import Schedule
 MOST = 20_000  # ticks written by one sweep; a longer silence is caught up by the next ones
 
 _GRIDS = text("""
-  select j.job_id, j.swept_through, r.effective_at, r.schedule, r.time_zone, r.enabled, r.catchup, r.catchup_window_s, r.grace_s,
+  select j.job_id, j.swept_through, r.effective_at, r.schedule, r.time_zone, r.enabled, r.catchup, r.catchup_window_s,
+    r.grace_s,
          lead(r.effective_at) over (partition by j.job_id order by r.revision) as ends_at
   from belfry.jobs j join belfry.job_revisions r using (job_id)
   where j.status in ('active', 'paused')
@@ -35,8 +37,10 @@ judged as (
          case when paused and (paused_until is null or paused_until > run_at) then 'paused' else reason end as reason
   from tick),
 written as (
-  insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, reason, overlap, priority, max_attempts, finished_at)
-  select job_id, run_at, biz_date, case state when 'pending' then 'catchup' else 'scheduled' end, state, reason, overlap, priority,
+  insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, reason, overlap, priority, max_attempts,
+    finished_at)
+  select job_id, run_at, biz_date, case state when 'pending' then 'catchup' else 'scheduled' end, state, reason,
+    overlap, priority,
          max_attempts, case when state <> 'pending' then belfry.clock() end
   from judged
   on conflict (job_id, run_at) where kind <> 'manual' and parent_id is null do nothing
@@ -64,8 +68,10 @@ class _Grid:
 def record_missing(db: Connection, now: datetime) -> dict[str, int]:
     """Write a row for every tick that is overdue by more than its grace and has none; how many by state.
 
-    `catchup: last` promises the newest missed tick of its window, `all` each of them (both become pending), `none` nothing; the
-    others are missed, and those of a paused job skipped. Ticks are judged by the revision that was in force when they were due.
+    `catchup: last` promises the newest missed tick of its window, `all` each of them (both become pending), `none`
+    nothing; the
+    others are missed, and those of a paused job skipped. Ticks are judged by the revision that was in force when they
+    were due.
     """
     ticks: list[dict[str, Any]] = []
     swept: list[dict[str, str]] = []

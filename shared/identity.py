@@ -1,7 +1,9 @@
 """Who calls this function, and may they: OIDC claims of Cloud Scheduler, Pub/Sub and Belfry itself.
 
-In the cloud IAM has verified signature and audience, and Cloud Run removes the signature (reliability F9): only the claims are read.
-Elsewhere functions listen on 127.0.0.1 and the token of the local cloud is verified in full; no token is the local operator.
+In the cloud IAM has verified signature and audience, and Cloud Run removes the signature (reliability F9): only the
+claims are read.
+Elsewhere functions listen on 127.0.0.1 and the token of the local cloud is verified in full; no token is the local
+operator.
 """
 
 from __future__ import annotations
@@ -42,10 +44,14 @@ def caller(authorization: str | None, *, function: str, now: datetime) -> str:
     audience = c.audience or f"{c.belfry_url}/functions/{function}"
     email = claims.get("email")
     if claims.get("aud") != audience or claims.get("email_verified") is not True or not isinstance(email, str):
-        raise InvalidRequest(403, "caller_not_allowed", "the token is not for this function", field="Authorization", allowed=audience)
+        raise InvalidRequest(
+            403, "caller_not_allowed", "the token is not for this function", field="Authorization", allowed=audience
+        )
     allowed = c.callers or {f"{name}@{c.project}.iam.gserviceaccount.com" for name in ("scheduler", "pubsub", "belfry")}
     if email not in allowed:
-        raise InvalidRequest(403, "caller_not_allowed", "this account may not call this function", field="Authorization")
+        raise InvalidRequest(
+            403, "caller_not_allowed", "this account may not call this function", field="Authorization"
+        )
     return email
 
 
@@ -80,7 +86,9 @@ def _verify(token: str) -> Mapping[str, Any]:
     if not config().oidc_cert:
         raise _unauthenticated()
     try:
-        claims: Mapping[str, Any] = jwt.decode(token, certs=_certificate(config().oidc_cert), clock_skew_in_seconds=_SKEW)
+        claims: Mapping[str, Any] = jwt.decode(  # type: ignore[no-untyped-call]
+            token, certs=_certificate(config().oidc_cert), clock_skew_in_seconds=_SKEW
+        )
     except (ValueError, KeyError):
         raise _unauthenticated() from None
     return claims

@@ -1,6 +1,7 @@
 """Runs one tick of a job: trigger in, claim, body, finish, publish, answer out.
 
-The order is the promise. The claim commits by itself (from then on the database owns the tick), the body's effects commit together
+The order is the promise. The claim commits by itself (from then on the database owns the tick), the body's effects
+commit together
 with the finished execution or not at all, messages leave after that, and a 2xx is answered only for what is committed.
 """
 
@@ -14,180 +15,31 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
+from uuid import uuid4
 
 from flask import Request, Response
-from sqlalchemy import Connection, Select, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import db, executions, logs, notifications, schedule, trigger
+from shared import db, executions, logs, schedule, trigger
 from shared.config import config
-from shared.errors import BelfryError, Cancelled, DeadlineExceeded, InvalidRequest, InvalidText, LeaseLost, PermanentError, Unavailable
+from shared.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    InvalidRequest,
+    InvalidText,
+    LeaseLost,
+    PermanentError,
+    Unavailable,
+)
 from shared.executions import Claim, JobRow
 from shared.leases import Lease
+from shared.run import Run
 from shared.trigger import Trigger
 
+__all__ = ["Run", "job"]
+
 OWNER = f"{os.environ.get('K_REVISION') or socket.gethostname()}:{uuid4().hex[:8]}"
-_ITEMS = text("""insert into belfry.execution_items (execution_id, item_type, item_key, status, error, attempt)
-  select cast(:id as uuid), i.item_type, i.item_key, i.status, i.error, :attempt
-  from jsonb_to_recordset(cast(:items as jsonb)) as i (item_type text, item_key text, status text, error text)
-  on conflict (execution_id, item_type, item_key) do update set status = excluded.status, error = excluded.error, attempt = excluded.attempt""")
-_STEPS = text("select item_key from belfry.execution_items where execution_id = cast(:id as uuid) and item_type = 'step' and status = 'succeeded'")
-
-
-class Run:
-    """What a job's body sees: the tick's time, its parameters, the database of its effect, and where to report.
-
-    `now` is the tick (aware, UTC), never the wall clock; `biz_date` the tick's day in the job's zone: a retry, a replay and a backfill
-    decide the same. `db` is one transaction that ends with the run; a job that must commit on the way uses `step` instead.
-    """
-
-    def __init__(self, job: JobRow, claim: Claim, connection: Connection, lease: Lease, *, dry_run: bool = False,
-                 virtual_now: datetime | None = None) -> None:
-        self.id, self.job_id, self.kind, self.attempt = str(claim.execution_id), job.job_id, claim.kind, claim.attempt
-        self.now, self.biz_date, self.time_zone = claim.run_at, claim.biz_date, ZoneInfo(job.time_zone)
-        self.params: dict[str, Any] = {**job.effective_params, **claim.params}
-        self.dry_run = dry_run
-        self.virtual_now = virtual_now  # the local cloud's clock, for what this run starts elsewhere
-        self.counters: dict[str, int] = {}
-        self.fence, self.lease, self.connection = claim.fence, lease, connection
-        self.in_transaction = False
-        self.outbox: list[notifications.OutboxMessage] = []
-        self._items: list[dict[str, str]] = []
-        self._failed_items = 0
-        self._fan_out_wanted = False
-        self._steps: set[str] | None = None
-        self.log = logs.event
-
-    @property
-    def db(self) -> Connection:
-        """The effect transaction, begun on first use (inside a step: the step's). Nothing in a body commits or rolls back."""
-        if not self.in_transaction:
-            if self._steps is not None:
-                raise BelfryError("a job uses run.db or run.step, never both")
-            self._begin()
-        return self.connection
-
-    def count(self, **numbers: int) -> None:
-        """Add to the run's counters: checked, created, updated, resolved, skipped, failed, notified and the job's own."""
-        for name, number in numbers.items():
-            self.counters[name] = self.counters.get(name, 0) + number
-
-    def item_failed(self, item_type: str, key: object, error: object) -> None:
-        """One row that could not be judged: recorded with its reason, the run ends partial."""
-        self._items.append({"item_type": item_type, "item_key": str(key), "status": "failed", "error": str(error)[:2000]})
-        self._failed_items += 1
-        self.count(failed=1)
-
-    def items_failed(self, rows: Select[Any]) -> None:
-        """Every row of the SELECT (item_type, item_key, error) could not be judged: recorded in one statement, the run ends partial."""
-        failed = self._record(rows, "failed")
-        self._failed_items += failed
-        self.count(failed=failed)
-
-    def data_defects(self, rows: Select[Any]) -> None:
-        """Rows (item_type, item_key, error) that were judged although something in them contradicts itself: recorded."""
-        self.count(data_defects=self._record(rows, "defect"))
-
-    def check(self) -> None:
-        """Call it in long loops and before every call to the outside: raises when the run must stop."""
-        self.lease.check()
-
-    def wants_fan_out(self) -> None:
-        """Notifications were written: their deliveries are made once, before the transaction ends."""
-        self._fan_out_wanted = True
-
-    def has_finished(self, step: str) -> bool:
-        """Whether an earlier attempt of this tick has committed that step."""
-        if self._steps is None:
-            self._steps = set() if self.dry_run else set(self.connection.execute(_STEPS, {"id": self.id}).scalars())
-        return step in self._steps
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[Connection]:
-        """A fenced transaction of its own: its effects, alerts, deliveries and its record commit together."""
-        if self.in_transaction or self.has_finished(name):
-            raise BelfryError(f"step {name!r} has finished" if not self.in_transaction else "a job uses run.db or run.step, never both")
-        self.check()
-        self._begin()
-        try:
-            yield self.connection
-            self._items.append({"item_type": "step", "item_key": name, "status": "succeeded", "error": ""})
-            self.write_down()
-            if not self.dry_run and not executions.heartbeat(self.connection, UUID(self.id), self.fence, self.lease.seconds)[0]:
-                raise LeaseLost
-        except BaseException:
-            self.roll_back()
-            raise
-        self.end("rollback" if self.dry_run else "commit")
-        self._steps = (self._steps or set()) | {name}
-        self.publish()
-
-    def _begin(self) -> None:
-        db.set_patience(self.connection, self.lease.remaining + 5)
-        self.connection.exec_driver_sql(f"begin; set local statement_timeout = {int(self.lease.remaining * 1000)}")
-        self.in_transaction = True
-        if not self.dry_run:
-            cancelled = executions.still_mine(self.connection, UUID(self.id), self.fence)
-            if cancelled is None:
-                raise LeaseLost
-            if cancelled:
-                raise Cancelled
-
-    def _record(self, rows: Select[Any], status: str) -> int:
-        listed = rows.subquery("listed")
-        statement = text("""insert into belfry.execution_items (execution_id, item_type, item_key, status, error, attempt)
-            select cast(:id as uuid), r.item_type, r.item_key::text, :status, r.error, :attempt from rows_found r
-            on conflict (execution_id, item_type, item_key) do update set status = excluded.status, error = excluded.error, attempt = excluded.attempt
-            returning item_key""").columns().cte("written")
-        counted = text("select count(*)::int as n from written").columns().add_cte(Select(listed).cte("rows_found"), statement)
-        return int(self.db.execute(counted, {"id": self.id, "status": status, "attempt": self.attempt}).scalar_one())
-
-    def write_down(self) -> None:
-        """What must stand in the same transaction as the effects: items, deliveries, outbox."""
-        if self._items:
-            self.connection.execute(_ITEMS, {"id": self.id, "attempt": self.attempt, "items": json.dumps(self._items)})
-            self._items = []
-        if self._fan_out_wanted:
-            told = notifications.fan_out(self.connection, self.id)
-            self.count(deliveries=told.deliveries, suppressed=told.suppressed, no_recipient=told.no_recipient)
-            self.outbox += told.outbox
-            self._fan_out_wanted = False
-
-    def end(self, word: str) -> None:
-        """Say commit or rollback."""
-        self.in_transaction = False
-        self.connection.exec_driver_sql(word)
-        db.set_patience(self.connection, config().socket_timeout)
-
-    def roll_back(self) -> None:
-        """Undo what the open transaction did; outside one, nothing."""
-        if self.in_transaction:
-            self.in_transaction = False
-            db.rollback(self.connection)
-
-    def finish(self) -> str:
-        """Commit effects and the finished execution together. Raises LeaseLost when another holder has the execution."""
-        state = "partial" if self._failed_items else "succeeded"
-        if self._items or self._fan_out_wanted:
-            if not self.in_transaction:
-                self._begin()
-            self.write_down()
-        self.check()
-        if not executions.finish(self.connection, UUID(self.id), self.fence, state, counters=self.counters, elapsed_ms=self.lease.elapsed_ms):
-            raise LeaseLost
-        if self.in_transaction:
-            self.end("commit")
-        return state
-
-    def publish(self) -> None:
-        """Hand committed outbox messages to Pub/Sub; what fails is the sweeper's."""
-        if self.outbox and not self.dry_run:
-            from shared import pubsub  # 200 ms of imports that a tick without notifications never pays
-
-            messages, self.outbox = self.outbox, []
-            notifications.mark_published(self.connection, pubsub.publish(messages))
 
 
 def job(body: Callable[[Run], None]) -> Callable[[Request], Response]:
@@ -199,7 +51,9 @@ def job(body: Callable[[Run], None]) -> Callable[[Request], Response]:
 
     def entrance(request: Request) -> Response:
         logs.clear()
-        request_id = (request.headers.get("X-Cloud-Trace-Context") or request.headers.get("traceparent") or uuid4().hex)[:64]
+        request_id = (
+            request.headers.get("X-Cloud-Trace-Context") or request.headers.get("traceparent") or uuid4().hex
+        )[:64]
         logs.bind(trace=request_id)
         try:
             return _serve(body, trigger.read(request, function), function)
@@ -207,8 +61,20 @@ def job(body: Callable[[Run], None]) -> Callable[[Request], Response]:
             return refusal(error, request_id)
         except Exception as error:  # noqa: BLE001  the one boundary: nothing of an error reaches the caller but its kind
             temporary = db.is_retryable(error) or isinstance(error, Unavailable)
-            logs.event("trigger_failed", level=40, function=function, error=type(error).__name__, exc_info=None if temporary else error)
-            body_ = {"error": {"code": "unavailable" if temporary else "internal", "message": "try again later", "request_id": request_id}}
+            logs.event(
+                "trigger_failed",
+                level=40,
+                function=function,
+                error=type(error).__name__,
+                exc_info=None if temporary else error,
+            )
+            body_ = {
+                "error": {
+                    "code": "unavailable" if temporary else "internal",
+                    "message": "try again later",
+                    "request_id": request_id,
+                }
+            }
             return _answer(503 if temporary else 500, body_, {"Retry-After": "10"})
 
     entrance.__name__ = entrance.__qualname__ = function
@@ -218,20 +84,36 @@ def job(body: Callable[[Run], None]) -> Callable[[Request], Response]:
 
 def refusal(error: InvalidRequest, request_id: str) -> Response:
     """A 4xx in the one shape that every entrance uses; the request's own content is never repeated."""
-    content = {"code": error.code, "message": str(error), "field": error.field, "allowed": error.allowed, "request_id": request_id}
+    content = {
+        "code": error.code,
+        "message": str(error),
+        "field": error.field,
+        "allowed": error.allowed,
+        "request_id": request_id,
+    }
     return _answer(error.status, {"error": content}, {"Allow": "POST"} if error.status == 405 else {})
 
 
 def _answer(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(content, ensure_ascii=False, default=str) + "\n", status, headers, mimetype="application/json")
+    return Response(
+        json.dumps(content, ensure_ascii=False, default=str) + "\n", status, headers, mimetype="application/json"
+    )
 
 
 def _serve(body: Callable[[Run], None], asked: Trigger, function: str) -> Response:
     with _connection_and_job(asked) as (connection, row):
         if row is None:
-            raise InvalidRequest(404, "unknown_job", "no such job is registered", field="job", allowed="a job of cron.yaml, after a reload")
+            raise InvalidRequest(
+                404,
+                "unknown_job",
+                "no such job is registered",
+                field="job",
+                allowed="a job of cron.yaml, after a reload",
+            )
         if row.func != function:
-            raise InvalidRequest(403, "wrong_job", "this function does not serve that job", field="job", allowed=function)
+            raise InvalidRequest(
+                403, "wrong_job", "this function does not serve that job", field="job", allowed=function
+            )
         _check_params(asked, row)
         kind, run_at = _tick(asked, row)
         if asked.dry_run:
@@ -239,16 +121,30 @@ def _serve(body: Callable[[Run], None], asked: Trigger, function: str) -> Respon
 
             return _answer(200, dryrun.rehearse(body, connection, row, asked, run_at))
         lease = config().lease if row.timeout_s > 120 or config().lease < 90 else row.timeout_s + 30.0
-        claim = executions.claim(connection, row.job_id, run_at, kind, lease=lease, owner=OWNER, execution_id=asked.execution_id,
-                                 params=asked.params, requested_by=asked.requested_by, reason=asked.reason)
+        claim = executions.claim(
+            connection,
+            row.job_id,
+            run_at,
+            kind,
+            lease=lease,
+            owner=OWNER,
+            execution_id=asked.execution_id,
+            params=asked.params,
+            requested_by=asked.requested_by,
+            reason=asked.reason,
+        )
         if claim.decision != "run":
-            return _answer(202 if claim.decision == "in_progress" else 200, _told(row, claim, claim.decision, claim.state, claim.counters))
+            return _answer(
+                202 if claim.decision == "in_progress" else 200,
+                _told(row, claim, claim.decision, claim.state, claim.counters),
+            )
         return _perform(body, connection, row, claim, lease, asked.virtual_now)
 
 
 @contextmanager
 def _connection_and_job(asked: Trigger) -> Iterator[tuple[Connection, JobRow | None]]:
-    # Reading the job's row is harmless to repeat, so it finds out whether a pooled connection is dead: no ping is paid for.
+    # Reading the job's row is harmless to repeat, so it finds out whether a pooled connection is dead: no ping is paid
+    # for.
     for last in (False, True):
         with db.engine().connect() as connection:
             try:
@@ -269,11 +165,18 @@ def _check_params(asked: Trigger, row: JobRow) -> None:
         errors = list(Draft202012Validator(row.params_schema).iter_errors({**row.effective_params, **asked.params}))
         if errors:
             path = ".".join(["params", *map(str, errors[0].path)])
-            raise InvalidRequest(400, "invalid_params", f"{path} is not what the job's schema allows", field=path, allowed=errors[0].schema)
+            raise InvalidRequest(
+                400,
+                "invalid_params",
+                f"{path} is not what the job's schema allows",
+                field=path,
+                allowed=errors[0].schema,
+            )
 
 
 def _tick(asked: Trigger, row: JobRow) -> tuple[str, datetime]:
-    """Kind and time of the run: a scheduled time is snapped to the grid in force, one off the grid is a manual run (P1)."""
+    """Kind and time of the run: a scheduled time is snapped to the grid in force, one off the grid is a manual run
+    (P1)."""
     if asked.at is None:
         return "manual", asked.now.replace(microsecond=0)
     if asked.kind == "manual":
@@ -282,18 +185,42 @@ def _tick(asked: Trigger, row: JobRow) -> tuple[str, datetime]:
         return asked.kind, asked.at.replace(second=0, microsecond=0)
     grid = schedule.Schedule(row.effective_schedule, row.time_zone) if row.effective_schedule else None
     # Cloud Scheduler fires a job's own offset late; Belfry's own calls name the nominal time.
-    nominal = (grid.floor_tick(asked.at - timedelta(seconds=row.offset_s)) or grid.floor_tick(asked.at)) if grid else None
+    nominal = (
+        (grid.floor_tick(asked.at - timedelta(seconds=row.offset_s)) or grid.floor_tick(asked.at)) if grid else None
+    )
     return ("scheduled", nominal) if nominal else ("manual", asked.at)
 
 
 def _told(row: JobRow, claim: Claim, status: str, state: str, counters: dict[str, int], **more: Any) -> dict[str, Any]:
-    return {"status": status, "job": row.job_id, "execution_id": claim.execution_id, "run_at": claim.run_at.isoformat(), "kind": claim.kind,
-            "state": state, "reason": claim.reason, "attempt": claim.attempt, "duplicate": status == "duplicate", "counters": counters, **more}
+    return {
+        "status": status,
+        "job": row.job_id,
+        "execution_id": claim.execution_id,
+        "run_at": claim.run_at.isoformat(),
+        "kind": claim.kind,
+        "state": state,
+        "reason": claim.reason,
+        "attempt": claim.attempt,
+        "duplicate": status == "duplicate",
+        "counters": counters,
+        **more,
+    }
 
 
-def _perform(body: Callable[[Run], None], connection: Connection, row: JobRow, claim: Claim, lease_seconds: float,
-             virtual_now: datetime | None) -> Response:
-    about = {"job_id": row.job_id, "job_name": row.name.get("zh"), "owner": row.owner, "category": row.category}
+def _perform(
+    body: Callable[[Run], None],
+    connection: Connection,
+    row: JobRow,
+    claim: Claim,
+    lease_seconds: float,
+    virtual_now: datetime | None,
+) -> Response:
+    about: dict[str, Any] = {
+        "job_id": row.job_id,
+        "job_name": row.name.get("zh"),
+        "owner": row.owner,
+        "category": row.category,
+    }
     logs.bind(execution_id=str(claim.execution_id))
     logs.event("job_run_start", **about, run_at=claim.run_at.isoformat(), kind=claim.kind, attempt=claim.attempt)
     with Lease(claim.execution_id, claim.fence, seconds=lease_seconds, timeout=row.timeout_s) as lease:
@@ -304,16 +231,30 @@ def _perform(body: Callable[[Run], None], connection: Connection, row: JobRow, c
         except Exception as error:  # noqa: BLE001  the one boundary: every failure becomes a state of the execution
             run.roll_back()
             state, reason = _after(error, row, claim, lease, virtual_now)
-            logs.event("job_run_failed" if state not in ("succeeded", "partial") else "job_run_success", level=40, **about,
-                       duration_ms=lease.elapsed_ms, state=state, reason=reason, error=f"{type(error).__name__}: {error}", exc_info=error)
-            return _answer(202 if state == "lease_lost" else 200, _told(row, replace(claim, reason=reason), state, state, run.counters))
+            logs.event(
+                "job_run_failed" if state not in ("succeeded", "partial") else "job_run_success",
+                level=40,
+                **about,
+                duration_ms=lease.elapsed_ms,
+                state=state,
+                reason=reason,
+                error=f"{type(error).__name__}: {error}",
+                exc_info=error,
+            )
+            return _answer(
+                202 if state == "lease_lost" else 200,
+                _told(row, replace(claim, reason=reason), state, state, run.counters),
+            )
         logs.event("job_run_success", **about, duration_ms=lease.elapsed_ms, state=state, counters=run.counters)
         run.publish()
     return _answer(200, _told(row, claim, state, state, run.counters))
 
 
-def _after(error: Exception, row: JobRow, claim: Claim, lease: Lease, virtual_now: datetime | None) -> tuple[str, str | None]:
-    """Record what became of an attempt that raised, on a connection of its own. Raises Unavailable when the database is away."""
+def _after(
+    error: Exception, row: JobRow, claim: Claim, lease: Lease, virtual_now: datetime | None
+) -> tuple[str, str | None]:
+    """Record what became of an attempt that raised, on a connection of its own. Raises Unavailable when the database
+    is away."""
     if isinstance(error, LeaseLost):
         return "lease_lost", None
     try:
@@ -326,15 +267,28 @@ def _after(error: Exception, row: JobRow, claim: Claim, lease: Lease, virtual_no
                 state, reason = "cancelled", "operator"
             elif isinstance(error, DeadlineExceeded) or db.sqlstate(error) == "57014":
                 reason = "timeout"
-            if state == "failed" and claim.attempt < row.max_attempts and not isinstance(error, (PermanentError, InvalidText)):
-                state, retry_in = "retry_wait", (row.backoff_s or [30])[min(claim.attempt, len(row.backoff_s or [30])) - 1]
-            recorded = executions.finish(connection, claim.execution_id, claim.fence, state, reason=reason, error=error,
-                                         error_text=logs.redact(str(error)).encode("utf-8", "replace").decode()[:8000],
-                                         retry_in=retry_in, elapsed_ms=lease.elapsed_ms)
+            if (
+                state == "failed"
+                and claim.attempt < row.max_attempts
+                and not isinstance(error, (PermanentError, InvalidText))
+            ):
+                state, retry_in = (
+                    "retry_wait",
+                    (row.backoff_s or [30])[min(claim.attempt, len(row.backoff_s or [30])) - 1],
+                )
+            recorded = executions.finish(
+                connection,
+                claim.execution_id,
+                claim.fence,
+                state,
+                reason=reason,
+                error=error,
+                error_text=logs.redact(str(error)).encode("utf-8", "replace").decode()[:8000],
+                retry_in=retry_in,
+                elapsed_ms=lease.elapsed_ms,
+            )
     except SQLAlchemyError as failure:
         if db.is_retryable(failure):
             raise Unavailable from failure
         raise
     return (state, reason) if recorded else ("lease_lost", None)
-
-

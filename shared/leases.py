@@ -1,4 +1,5 @@
-"""Keeps a running execution's lease alive from a thread of its own, and tells the body when it is no longer allowed to go on.
+"""Keeps a running execution's lease alive from a thread of its own, and tells the body when it is no longer allowed to
+go on.
 
 The heartbeat stops itself at the run's timeout, so that a body that hangs is taken over (P8).
 """
@@ -19,7 +20,8 @@ from shared.errors import Cancelled, DeadlineExceeded, LeaseLost
 class Lease:
     """The hold of one attempt on its execution.
 
-    A lease that outlives the run's timeout needs no thread; a shorter one is renewed at every two ninths of its length (20 s of 90 s).
+    A lease that outlives the run's timeout needs no thread; a shorter one is renewed at every two ninths of its length
+    (20 s of 90 s).
     """
 
     def __init__(self, execution_id: UUID, fence: int, *, seconds: float, timeout: float) -> None:
@@ -35,7 +37,9 @@ class Lease:
             self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
 
     @property
@@ -64,7 +68,9 @@ class Lease:
                     held, cancelled = executions.heartbeat(connection, self.execution_id, self.fence, self.seconds)
             except SQLAlchemyError as error:
                 # A database that is away for a moment may be back before the lease ends; the fence decides either way.
-                logs.event("heartbeat_failed", level=30, execution_id=str(self.execution_id), error=type(error).__name__)
+                logs.event(
+                    "heartbeat_failed", level=30, execution_id=str(self.execution_id), error=type(error).__name__
+                )
                 continue
             self._cancelled = cancelled
             if not held:

@@ -47,8 +47,11 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = {k: v for k, v in vars(record).items() if k not in _RESERVED}
         line: dict[str, Any] = {
-            "severity": record.levelname, "message": record.getMessage(),
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(), **_context.get(), **fields,
+            "severity": record.levelname,
+            "message": record.getMessage(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            **_context.get(),
+            **fields,
         }
         if record.exc_info and record.exc_info[1] is not None:
             line["stack"] = self.formatException(record.exc_info)

@@ -34,7 +34,15 @@ def publish(messages: Sequence[OutboxMessage]) -> list[str]:
     try:
         client = _publisher()
         futures = [
-            (m.id, client.publish(client.topic_path(config().project, m.topic), json.dumps(m.payload).encode(), outbox_id=m.id, **m.attributes))
+            (
+                m.id,
+                client.publish(
+                    client.topic_path(config().project, m.topic),
+                    json.dumps(m.payload).encode(),
+                    outbox_id=m.id,
+                    **m.attributes,
+                ),
+            )
             for m in messages
         ]
         for outbox_id, future in futures:
@@ -42,5 +50,10 @@ def publish(messages: Sequence[OutboxMessage]) -> list[str]:
             confirmed.append(outbox_id)
     except (GoogleAPIError, GoogleAuthError, FutureTimeout) as error:
         # The rows stay unpublished: the sweeper brings them within a minute (P4).
-        logs.event("publish_failed", level=40, unconfirmed=len(messages) - len(confirmed), error=f"{type(error).__name__}: {error}")
+        logs.event(
+            "publish_failed",
+            level=40,
+            unconfirmed=len(messages) - len(confirmed),
+            error=f"{type(error).__name__}: {error}",
+        )
     return confirmed

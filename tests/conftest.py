@@ -1,4 +1,5 @@
-"""One real Postgres and one local Pub/Sub for the whole run; a fresh clone of the migrated database for every test that asks."""
+"""One real Postgres and one local Pub/Sub for the whole run; a fresh clone of the migrated database for every test
+that asks."""
 
 from __future__ import annotations
 
@@ -122,7 +123,7 @@ def db(database_url: str) -> Iterator[Connection]:
 
 def load_function(job_id: str) -> Callable[[Any], Any]:
     """The deployed function of a job, imported from its file as functions-framework does."""
-    (source,) = [p for p in (ROOT / "functions").rglob(f"{job_id}.py")]
+    (source,) = (ROOT / "functions").rglob(f"{job_id}.py")
     name = f"functions_under_test.{job_id}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, source)
@@ -135,12 +136,20 @@ def load_function(job_id: str) -> Callable[[Any], Any]:
     return function
 
 
-def request_to(body: dict[str, Any] | bytes | None = None, *, headers: dict[str, str] | None = None, method: str = "POST", path: str = "/") -> Any:
+def request_to(
+    body: dict[str, Any] | bytes | None = None,
+    *,
+    headers: dict[str, str] | None = None,
+    method: str = "POST",
+    path: str = "/",
+) -> Any:
     """A flask.Request as it reaches a function."""
     from flask import Request
 
     data = json.dumps(body).encode() if isinstance(body, dict) else body
-    builder = EnvironBuilder(path=path, method=method, data=data or b"", headers=headers, content_type="application/json")
+    builder = EnvironBuilder(
+        path=path, method=method, data=data or b"", headers=headers, content_type="application/json"
+    )
     assert issubclass(Request, WerkzeugRequest)
     return Request(builder.get_environ())
 
@@ -149,28 +158,55 @@ def register(db: Connection, job_id: str) -> None:
     """Put the job's entry of cron.yaml into the jobs table, unless a test has put its own there."""
     entry = yaml.safe_load((ROOT / "cron.yaml").read_text("utf-8"))["jobs"][job_id]
     db.execute(
-        text("""insert into belfry.jobs (job_id, func, name, category, owner, risk, schedule, params, params_schema, swept_through)
-                values (:id, :id, cast(:name as jsonb), :category, :owner, :risk, :schedule, cast(:params as jsonb), cast(:schema as jsonb),
+        text("""insert into belfry.jobs (job_id, func, name, category, owner, risk, schedule, params, params_schema,
+          swept_through)
+                values (:id, :id, cast(:name as jsonb), :category, :owner, :risk, :schedule, cast(:params as jsonb),
+                  cast(:schema as jsonb),
                         '2100-01-01') on conflict do nothing"""),
-        {"id": job_id, "name": json.dumps(entry["name"]), "category": entry["category"], "owner": entry.get("owner"),
-         "risk": entry.get("risk", "MEDIUM"), "schedule": entry.get("schedule"), "params": json.dumps(entry.get("params", {})),
-         "schema": json.dumps(entry.get("params_schema", {}))},
+        {
+            "id": job_id,
+            "name": json.dumps(entry["name"]),
+            "category": entry["category"],
+            "owner": entry.get("owner"),
+            "risk": entry.get("risk", "MEDIUM"),
+            "schedule": entry.get("schedule"),
+            "params": json.dumps(entry.get("params", {})),
+            "schema": json.dumps(entry.get("params_schema", {})),
+        },
     )
 
 
 class Perform(Protocol):
-    def __call__(self, job_id: str, at: str = ..., *, params: dict[str, Any] | None = ..., dry_run: bool = ..., kind: str = ...,
-                 now: str | None = ...) -> dict[str, Any]: ...
+    def __call__(
+        self,
+        job_id: str,
+        at: str = ...,
+        *,
+        params: dict[str, Any] | None = ...,
+        dry_run: bool = ...,
+        kind: str = ...,
+        now: str | None = ...,
+    ) -> dict[str, Any]: ...
 
 
 @pytest.fixture
 def perform(db: Connection, database_url: str) -> Perform:
     """Run one tick of a real job in this process, as Cloud Scheduler asks for it; its JSON answer and `http_status`."""
-    def run(job_id: str, at: str = "2026-03-02T09:00+08:00", *, params: dict[str, Any] | None = None, dry_run: bool = False,
-            kind: str = "scheduled", now: str | None = None) -> dict[str, Any]:
+
+    def run(
+        job_id: str,
+        at: str = "2026-03-02T09:00+08:00",
+        *,
+        params: dict[str, Any] | None = None,
+        dry_run: bool = False,
+        kind: str = "scheduled",
+        now: str | None = None,
+    ) -> dict[str, Any]:
         register(db, job_id)
         body = {"job": job_id, "run_at": at, "kind": kind, "dry_run": dry_run} | ({"params": params} if params else {})
-        answer = load_function(job_id)(request_to(body, headers={"X-Belfry-Now": now or at, "X-CloudScheduler-JobName": job_id}))
+        answer = load_function(job_id)(
+            request_to(body, headers={"X-Belfry-Now": now or at, "X-CloudScheduler-JobName": job_id})
+        )
         return {**json.loads(answer.get_data()), "http_status": answer.status_code}
 
     return run

@@ -56,12 +56,31 @@ class Served:
 
 
 @contextmanager
-def served(target: str, folder: Path, environment: Mapping[str, str], *, source: Path | None = None) -> Iterator[Served]:
+def served(
+    target: str, folder: Path, environment: Mapping[str, str], *, source: Path | None = None
+) -> Iterator[Served]:
     """Serve a function from a folder until the block ends; then kill its whole group."""
     port = free_port()
-    command = [FRAMEWORK, "--target", target, "--host", "127.0.0.1", "--port", str(port), *(("--source", source) if source else ())]
-    process = subprocess.Popen(command, cwd=folder, env={"PATH": os.environ["PATH"], **environment}, start_new_session=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    command = [
+        FRAMEWORK,
+        "--target",
+        target,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        *(("--source", source) if source else ()),
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **environment},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
     try:
         eventually(lambda: process.poll() is not None or listens(port), f"{target} listens")
         if process.poll() is not None:

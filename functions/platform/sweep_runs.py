@@ -1,4 +1,5 @@
-"""Every minute: take over what a dead run left behind, write down every tick that should have run, start what waits for its turn."""
+"""Every minute: take over what a dead run left behind, write down every tick that should have run, start what waits
+for its turn."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ def sweep_runs(run: Run) -> None:
     with run.step("expected") as db:
         run.count(**expected.record_missing(db, run.now))
     with run.step("incidents"):
-        raise_alerts(run, "JOB_FAILED", incidents.jobs_in_trouble(run.params["critical_after"]), scanned=incidents.all_jobs())
+        raise_alerts(
+            run, "JOB_FAILED", incidents.jobs_in_trouble(run.params["critical_after"]), scanned=incidents.all_jobs()
+        )
     with run.step("kicks") as db:
         due = kicks.take_due(db, run.params["kicks"])
     if not run.dry_run:

@@ -1,4 +1,5 @@
-"""kill -9 of a function at every statement of its trigger path: nothing is lost, nothing happens twice (P1, P2, P4, P8)."""
+"""kill -9 of a function at every statement of its trigger path: nothing is lost, nothing happens twice (P1, P2, P4,
+P8)."""
 
 from __future__ import annotations
 
@@ -35,8 +36,14 @@ class World:
         self.hour += 1
         at = (FIRST + timedelta(hours=self.hour)).isoformat()
         try:
-            return dict(requests.post(self.function.url, json={"job": "check_overdue_issues", "run_at": at, "kind": "scheduled"},
-                                      headers={"X-Belfry-Now": at}, timeout=20).json())
+            return dict(
+                requests.post(
+                    self.function.url,
+                    json={"job": "check_overdue_issues", "run_at": at, "kind": "scheduled"},
+                    headers={"X-Belfry-Now": at},
+                    timeout=20,
+                ).json()
+            )
         except requests.ConnectionError:
             return None
 
@@ -47,10 +54,16 @@ class World:
 
         def over() -> str:
             now = (at + timedelta(seconds=next(minutes))).isoformat()
-            requests.post(self.function.url, json={"job": "check_overdue_issues", "run_at": at.isoformat(), "kind": "scheduled"},
-                          headers={"X-Belfry-Now": now}, timeout=20)
-            state = self.db.execute(text("select state from belfry.job_executions where job_id = 'check_overdue_issues' and run_at = :t"),
-                                    {"t": at}).scalar_one()
+            requests.post(
+                self.function.url,
+                json={"job": "check_overdue_issues", "run_at": at.isoformat(), "kind": "scheduled"},
+                headers={"X-Belfry-Now": now},
+                timeout=20,
+            )
+            state = self.db.execute(
+                text("select state from belfry.job_executions where job_id = 'check_overdue_issues' and run_at = :t"),
+                {"t": at},
+            ).scalar_one()
             return "" if state in ("running", "retry_wait", "pending") else str(state)
 
         return eventually(over, f"the tick of {at} is over")
@@ -62,8 +75,12 @@ def world(db: Connection, database_url: str, perform: Perform, tmp_path: Path) -
     db.execute(text("update belfry.jobs set backoff_s = '{0}', timeout_s = 50, max_attempts = 6"))
     order = tmp_path / "order"
     environment = {
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'faults' / 'crash'}", "DATABASE_URL": database_url, "BELFRY_CRASH": str(order),
-        "BELFRY_LOCAL_CLOCK": "1", "BELFRY_LEASE": str(LEASE), "PUBSUB_EMULATOR_HOST": os.environ["PUBSUB_EMULATOR_HOST"],
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'faults' / 'crash'}",
+        "DATABASE_URL": database_url,
+        "BELFRY_CRASH": str(order),
+        "BELFRY_LOCAL_CLOCK": "1",
+        "BELFRY_LEASE": str(LEASE),
+        "PUBSUB_EMULATOR_HOST": os.environ["PUBSUB_EMULATOR_HOST"],
         "GOOGLE_CLOUD_PROJECT": "belfry-local",
     }
     source = ROOT / "functions" / "issues" / "check_overdue_issues.py"
@@ -88,12 +105,31 @@ def test_a_run_killed_at_any_statement_has_one_effect_and_loses_nothing(world: W
         assert not world.order.exists(), f"point {number} was not reached: {points[number - 1]}"
         assert world.recover() in ("succeeded", "partial"), points[number - 1]
         about = f"killed {points[number - 1]!r}"
-        alerts = world.db.execute(text("select id from belfry.alert_records where target_id = :i"), {"i": issue}).scalars().all()
+        alerts = (
+            world.db.execute(text("select id from belfry.alert_records where target_id = :i"), {"i": issue})
+            .scalars()
+            .all()
+        )
         assert len(alerts) == 1, about
-        told = world.db.execute(text("""select count(*) from belfry.notification_deliveries d join belfry.notifications n on n.id = d.notification_id
-                                        where n.alert_id = :a and d.channel = 'system' and n.reason = 'NEW'"""), {"a": alerts[0]}).scalar_one()
+        told = world.db.execute(
+            text("""select count(*) from belfry.notification_deliveries d join belfry.notifications n on n.id =
+              d.notification_id
+                                        where n.alert_id = :a and d.channel = 'system' and n.reason = 'NEW'"""),
+            {"a": alerts[0]},
+        ).scalar_one()
         assert told == 1, about
     # What a crash left unpublished is the sweeper's, and nothing is without an owner.
-    assert world.db.execute(text("select count(*) from belfry.job_executions where state not in ('succeeded', 'partial')")).scalar_one() == 0
-    for view in world.db.execute(text("select viewname from pg_views where schemaname = 'belfry' and viewname like 'v\\_invariant%'")).scalars().all():
+    assert (
+        world.db.execute(
+            text("select count(*) from belfry.job_executions where state not in ('succeeded', 'partial')")
+        ).scalar_one()
+        == 0
+    )
+    for view in (
+        world.db.execute(
+            text("select viewname from pg_views where schemaname = 'belfry' and viewname like 'v\\_invariant%'")
+        )
+        .scalars()
+        .all()
+    ):
         assert world.db.execute(text(f"select * from belfry.{view}")).all() == [], view

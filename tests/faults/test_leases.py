@@ -27,7 +27,12 @@ def pair(db: Connection, database_url: str) -> Iterator[list[Served]]:
     """Two instances of one function, as Cloud Run may run them."""
     add_job(db, "slow_effect", backoff_s=[0], max_attempts=5)
     db.execute(text("create table public.effects (run_at timestamptz, attempt int)"))
-    environment = {"PYTHONPATH": str(ROOT), "DATABASE_URL": database_url, "BELFRY_LEASE": str(LEASE), "BELFRY_LOCAL_CLOCK": "1"}
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": database_url,
+        "BELFRY_LEASE": str(LEASE),
+        "BELFRY_LOCAL_CLOCK": "1",
+    }
     with ExitStack() as stack:
         yield [stack.enter_context(served("slow_effect", ROOT, environment, source=SOURCE)) for _ in range(2)]
 
@@ -44,9 +49,15 @@ def effects(db: Connection) -> list[int]:
 def test_a_body_longer_than_its_lease_keeps_it(db: Connection, pair: list[Served]) -> None:
     with ThreadPoolExecutor() as pool:
         first = pool.submit(post, pair[0], LEASE * 4)
-        eventually(lambda: db.execute(text("select count(*) from belfry.job_executions where state = 'running'")).scalar_one(), "the run starts")
+        eventually(
+            lambda: db.execute(text("select count(*) from belfry.job_executions where state = 'running'")).scalar_one(),
+            "the run starts",
+        )
         began = db.execute(text("select lease_until from belfry.job_executions")).scalar_one()
-        eventually(lambda: db.execute(text("select clock_timestamp() > :t"), {"t": began}).scalar_one(), "its first lease is over")
+        eventually(
+            lambda: db.execute(text("select clock_timestamp() > :t"), {"t": began}).scalar_one(),
+            "its first lease is over",
+        )
         assert post(pair[1], 0)["status"] == "in_progress"
         assert first.result()["status"] == "succeeded"
     assert effects(db) == [1]
@@ -56,11 +67,17 @@ def test_a_frozen_process_is_taken_over_and_commits_nothing_when_it_wakes(db: Co
     (worker,) = pair[0].workers()
     with ThreadPoolExecutor() as pool:
         zombie = pool.submit(post, pair[0], 0.2)
-        eventually(lambda: db.execute(text("select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'")).scalar_one(),
-                   "the body works")
+        eventually(
+            lambda: db.execute(
+                text("select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'")
+            ).scalar_one(),
+            "the body works",
+        )
         os.kill(worker, signal.SIGSTOP)
         try:
-            taken = eventually(lambda: (a := post(pair[1], 0))["status"] == "succeeded" and a, "the other instance takes over")
+            taken = eventually(
+                lambda: (a := post(pair[1], 0))["status"] == "succeeded" and a, "the other instance takes over"
+            )
             assert taken["attempt"] == 2
             assert effects(db) == [2]
         finally:
@@ -76,7 +93,10 @@ def test_a_killed_process_is_taken_over_by_the_next_tick_without_a_sweep(db: Con
     (worker,) = pair[0].workers()
     with ThreadPoolExecutor() as pool:
         pool.submit(post, pair[0], 5)
-        eventually(lambda: db.execute(text("select count(*) from belfry.job_executions where state = 'running'")).scalar_one(), "the run starts")
+        eventually(
+            lambda: db.execute(text("select count(*) from belfry.job_executions where state = 'running'")).scalar_one(),
+            "the run starts",
+        )
         os.kill(worker, signal.SIGKILL)
 
         def next_tick() -> Any:
@@ -84,6 +104,11 @@ def test_a_killed_process_is_taken_over_by_the_next_tick_without_a_sweep(db: Con
             at = {"X-Belfry-Now": "2026-03-02T10:00:00+08:00"}
             return requests.post(pair[1].url, json=body, headers=at, timeout=60).json()["status"]
 
-        eventually(lambda: db.execute(text("select count(*) from belfry.job_executions where lease_until < clock_timestamp()")).scalar_one(), "the lease ends")
+        eventually(
+            lambda: db.execute(
+                text("select count(*) from belfry.job_executions where lease_until < clock_timestamp()")
+            ).scalar_one(),
+            "the lease ends",
+        )
         assert next_tick() == "succeeded"
     assert db.execute(text("select count(*) from belfry.job_executions where state = 'skipped'")).scalar_one() == 0

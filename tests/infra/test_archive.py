@@ -39,5 +39,7 @@ def test_the_same_tree_gives_the_same_archive_and_another_job_s_edit_does_not_ch
     assert first.name == archive.build("sweep_runs", tmp_path / "b").name
     assert first.name != archive.build("check_overdue_issues", tmp_path / "a").name
     names = zipfile.ZipFile(first).namelist()
-    assert {"main.py", "requirements.txt", "shared/jobs.py", "shared/__pycache__/jobs.cpython-311.pyc"} <= set(names) or sys.version_info[:2] != (3, 11)
+    assert {"main.py", "requirements.txt", "shared/jobs.py", "shared/__pycache__/jobs.cpython-311.pyc"} <= set(
+        names
+    ) or sys.version_info[:2] != (3, 11)
     assert not [n for n in names if n.startswith(("tests/", "infra/", "functions/"))]

@@ -1,4 +1,5 @@
-"""The life of an alert: raised once, refreshed only where it differs, upgraded, muted, resolved and told to the right people."""
+"""The life of an alert: raised once, refreshed only where it differs, upgraded, muted, resolved and told to the right
+people."""
 
 from __future__ import annotations
 
@@ -33,17 +34,30 @@ class Rule:
 
         @job
         def watch(run: Run) -> None:
-            raise_alerts(run, RULE, self._violations(), scanned=self._targets(self.scanned),
-                         present=None if self.present is None else self._targets(self.present))
+            raise_alerts(
+                run,
+                RULE,
+                self._violations(),
+                scanned=self._targets(self.scanned),
+                present=None if self.present is None else self._targets(self.present),
+            )
 
         self.watch = watch
 
     def _violations(self) -> Any:
-        rows = values(column("id", BigInteger), column("level", Text), name="v").data(list(self.found.items()) or [(0, "INFO")])
+        rows = values(column("id", BigInteger), column("level", Text), name="v").data(
+            list(self.found.items()) or [(0, "INFO")]
+        )
         return select(
-            rows.c.id.label("target_id"), literal("ISS-1").label("target_no"), literal("焊接缺陷").label("target_name"),
-            cast(None, BigInteger).label("project_id"), rows.c.level, cast([f"USER:{self.owner}"], ARRAY(Text)).label("recipients"),
-            cast({"title": "焊接缺陷"}, JSONB).label("facts"), cast(3, Numeric).label("trigger_value"), cast(1, Numeric).label("threshold_value"),
+            rows.c.id.label("target_id"),
+            literal("ISS-1").label("target_no"),
+            literal("焊接缺陷").label("target_name"),
+            cast(None, BigInteger).label("project_id"),
+            rows.c.level,
+            cast([f"USER:{self.owner}"], ARRAY(Text)).label("recipients"),
+            cast({"title": "焊接缺陷"}, JSONB).label("facts"),
+            cast(3, Numeric).label("trigger_value"),
+            cast(1, Numeric).label("threshold_value"),
         ).where(rows.c.id > 0)
 
     @staticmethod
@@ -51,7 +65,9 @@ class Rule:
         rows = values(column("id", BigInteger), name="t").data([(i,) for i in sorted(ids)] or [(0,)])
         return select(rows.c.id.label("target_id"))
 
-    def run(self, found: Found, *, scanned: set[int] | None = None, hours: float = 0, dry_run: bool = False) -> dict[str, Any]:
+    def run(
+        self, found: Found, *, scanned: set[int] | None = None, hours: float = 0, dry_run: bool = False
+    ) -> dict[str, Any]:
         self.minute += 1 + int(hours * 60)
         self.found, self.scanned = found, set(found) | (scanned or set())
         at = f"2026-03-{2 + self.minute // 1440:02d}T{self.minute // 60 % 24:02d}:{self.minute % 60:02d}:00+00:00"
@@ -61,11 +77,23 @@ class Rule:
         return answer
 
     def alerts(self) -> list[tuple[int, str, str, str]]:
-        return [tuple(r) for r in self.db.execute(text("select target_id, base_level, alert_level, status from belfry.alert_records order by id"))]
+        return [
+            tuple(r)
+            for r in self.db.execute(
+                text("select target_id, base_level, alert_level, status from belfry.alert_records order by id")
+            )
+        ]
 
     def told(self) -> list[tuple[str, str, str]]:
-        return [tuple(r) for r in self.db.execute(text(
-            "select n.reason, d.channel, d.state from belfry.notification_deliveries d join belfry.notifications n on n.id = d.notification_id order by d.id"))]
+        return [
+            tuple(r)
+            for r in self.db.execute(
+                text(
+                    """select n.reason, d.channel, d.state from belfry.notification_deliveries d
+                       join belfry.notifications n on n.id = d.notification_id order by d.id"""
+                )
+            )
+        ]
 
 
 @pytest.fixture
@@ -85,7 +113,9 @@ def test_a_violation_is_raised_once_and_an_unchanged_one_is_not_written(rule: Ru
 
 def test_an_acknowledged_alert_is_not_raised_again(rule: Rule) -> None:
     rule.run({7: "WARNING"})
-    rule.db.execute(text("update belfry.alert_records set status = 'ACKNOWLEDGED', acknowledged_by = :u"), {"u": rule.owner})
+    rule.db.execute(
+        text("update belfry.alert_records set status = 'ACKNOWLEDGED', acknowledged_by = :u"), {"u": rule.owner}
+    )
     assert rule.run({7: "WARNING"})["counters"]["created"] == 0
     assert len(rule.alerts()) == 1
 
@@ -95,7 +125,10 @@ def test_a_worse_level_upgrades_the_same_alert_and_tells_once(rule: Rule) -> Non
     rule.run({7: "CRITICAL"})
     rule.run({7: "CRITICAL"})
     assert rule.alerts() == [(7, "CRITICAL", "CRITICAL", "PENDING")]
-    assert [t for t in rule.told() if t[1] == "system"] == [("NEW", "system", "queued"), ("UPGRADED", "system", "queued")]
+    assert [t for t in rule.told() if t[1] == "system"] == [
+        ("NEW", "system", "queued"),
+        ("UPGRADED", "system", "queued"),
+    ]
 
 
 def test_a_better_level_never_lowers_an_open_alert(rule: Rule) -> None:
@@ -114,7 +147,9 @@ def test_a_cleared_condition_resolves_what_was_scanned_and_leaves_the_rest(rule:
 
 def test_whoever_acknowledged_is_told_in_the_inbox_that_it_is_over(rule: Rule) -> None:
     rule.run({7: "WARNING"})
-    rule.db.execute(text("update belfry.alert_records set status = 'ACKNOWLEDGED', acknowledged_by = :u"), {"u": rule.owner})
+    rule.db.execute(
+        text("update belfry.alert_records set status = 'ACKNOWLEDGED', acknowledged_by = :u"), {"u": rule.owner}
+    )
     rule.run({}, scanned={7})
     assert [t for t in rule.told() if t[0] == "RESOLVED"] == [("RESOLVED", "system", "queued")]
 
@@ -128,7 +163,9 @@ def test_an_alert_whose_target_has_gone_expires(rule: Rule) -> None:
 
 def test_an_ignored_alert_is_muted_until_it_gets_worse(rule: Rule) -> None:
     rule.run({7: "WARNING"})
-    rule.db.execute(text("update belfry.alert_records set status = 'IGNORED', mute_until = timestamptz '2026-03-09T00:00Z'"))
+    rule.db.execute(
+        text("update belfry.alert_records set status = 'IGNORED', mute_until = timestamptz '2026-03-09T00:00Z'")
+    )
     assert rule.run({7: "WARNING"})["counters"]["created"] == 0
     assert rule.run({7: "CRITICAL"})["counters"]["created"] == 1
 
@@ -137,7 +174,9 @@ def test_an_alert_that_comes_back_within_a_day_only_reaches_the_inbox(rule: Rule
     rule.run({7: "CRITICAL"})
     rule.run({}, scanned={7})
     rule.run({7: "CRITICAL"}, hours=2)
-    last = rule.db.execute(text("select id, previous_alert_id from belfry.alert_records order by id desc limit 1")).one()
+    last = rule.db.execute(
+        text("select id, previous_alert_id from belfry.alert_records order by id desc limit 1")
+    ).one()
     assert last.previous_alert_id is not None
     assert rule.told()[-1] == ("NEW", "system", "queued")
     assert {t[1] for t in rule.told()} == {"system", "email", "wechat"}
@@ -163,7 +202,9 @@ def test_an_alert_nobody_is_named_for_goes_to_the_administrators(rule: Rule) -> 
     rule.people.role("SYS_ADMIN", users=[admin])
     rule.db.execute(text("update erp.users set is_active = false where id = :u"), {"u": rule.owner})
     assert rule.run({7: "WARNING"})["counters"]["no_recipient"] == 1
-    assert rule.db.execute(text("select distinct user_id from belfry.notification_deliveries")).scalars().all() == [admin]
+    assert rule.db.execute(text("select distinct user_id from belfry.notification_deliveries")).scalars().all() == [
+        admin
+    ]
 
 
 QUIET = [  # user's zone, start, end, tick (UTC), level, expected state of e-mail, next attempt (UTC)
@@ -178,18 +219,36 @@ QUIET = [  # user's zone, start, end, tick (UTC), level, expected state of e-mai
 
 
 @pytest.mark.parametrize(("zone", "start", "end", "tick", "level", "state", "until"), QUIET)
-def test_quiet_hours_delay_in_the_user_s_own_zone(db: Connection, monkeypatch: pytest.MonkeyPatch, zone: str, start: str, end: str, tick: str,
-                                                  level: str, state: str, until: str | None) -> None:
+def test_quiet_hours_delay_in_the_user_s_own_zone(
+    db: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    zone: str,
+    start: str,
+    end: str,
+    tick: str,
+    level: str,
+    state: str,
+    until: str | None,
+) -> None:
     monkeypatch.setenv("EMAIL_ENABLED", "true")
     monkeypatch.setenv("EMAIL_SMTP_SERVER", "127.0.0.1")
     monkeypatch.setenv("EMAIL_FROM", "belfry@example.com")
     rule = Rule(db)
-    db.execute(text("insert into belfry.notification_settings (user_id, quiet_start, quiet_end, time_zone) values (:u, :s, :e, :z)"),
-               {"u": rule.owner, "s": start, "e": end, "z": zone})
+    db.execute(
+        text(
+            """insert into belfry.notification_settings (user_id, quiet_start, quiet_end, time_zone)
+               values (:u, :s, :e, :z)"""
+        ),
+        {"u": rule.owner, "s": start, "e": end, "z": zone},
+    )
     rule.found, rule.scanned = {7: level}, {7}
-    rule.watch(request_to(None, headers={"X-CloudScheduler-ScheduleTime": tick + ":00Z", "X-Belfry-Now": tick + ":00Z"}))
-    row = db.execute(text("""select state, to_char(next_attempt_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI') as next
-                             from belfry.notification_deliveries where channel = 'email'""")).one()
+    rule.watch(
+        request_to(None, headers={"X-CloudScheduler-ScheduleTime": tick + ":00Z", "X-Belfry-Now": tick + ":00Z"})
+    )
+    row = db.execute(
+        text("""select state, to_char(next_attempt_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI') as next
+                             from belfry.notification_deliveries where channel = 'email'""")
+    ).one()
     assert row.state == state
     if until:
         assert row.next == until
@@ -202,24 +261,33 @@ def test_channels_follow_level_rule_preference_and_address(db: Connection, monke
     rule = Rule(db)
     db.execute(text("update erp.users set email = null, phone = '13800000000' where id = :u"), {"u": rule.owner})
     rule.run({7: "URGENT"})
-    seen = {r.channel: (r.state, r.reason) for r in db.execute(text("select channel, state, reason from belfry.notification_deliveries"))}
-    assert seen == {"system": ("queued", None), "email": ("suppressed", "no_address"), "wechat": ("suppressed", "channel_disabled"),
-                    "sms": ("suppressed", "channel_disabled")}
+    seen = {
+        r.channel: (r.state, r.reason)
+        for r in db.execute(text("select channel, state, reason from belfry.notification_deliveries"))
+    }
+    assert seen == {
+        "system": ("queued", None),
+        "email": ("suppressed", "no_address"),
+        "wechat": ("suppressed", "channel_disabled"),
+        "sms": ("suppressed", "channel_disabled"),
+    }
 
 
 def test_the_number_of_statements_does_not_depend_on_the_rows(rule: Rule) -> None:
-    from sqlalchemy import event
-
     from shared import db as database
+    from tests.statements import statements_of
 
     counts: list[int] = []
-    for found in ({1: "WARNING"}, {i: "WARNING" for i in range(2, 902)}):
-        statements: list[str] = []
-        listener = lambda conn, cursor, statement, *rest: statements.append(statement)  # noqa: E731
-        event.listen(database.engine(), "before_cursor_execute", listener)
-        rule.run(found)
-        event.remove(database.engine(), "before_cursor_execute", listener)
+    for found in ({1: "WARNING"}, dict.fromkeys(range(2, 902), "WARNING")):
+        with statements_of(database.engine()) as statements:
+            rule.run(found)
         counts.append(len(statements))
     assert counts[0] == counts[1]
-    boxes = rule.db.execute(text("select jsonb_array_length(payload->'delivery_ids') from belfry.outbox order by created_at, 1 desc")).scalars().all()
+    boxes = (
+        rule.db.execute(
+            text("select jsonb_array_length(payload->'delivery_ids') from belfry.outbox order by created_at, 1 desc")
+        )
+        .scalars()
+        .all()
+    )
     assert boxes == [1, *[100] * 9]

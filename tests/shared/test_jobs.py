@@ -20,13 +20,21 @@ Serve = Callable[..., dict[str, Any]]
 
 def add_job(db: Connection, job_id: str, **columns: Any) -> None:
     values = {"schedule": "0 * * * *", **columns}
-    names = ", ".join(values)
-    db.execute(text(f"""insert into belfry.jobs (job_id, func, name, category, {names})
-                        values (:job_id, :job_id, '{{"zh": "测试", "en": "Test"}}', 'issues', {", ".join(f":{n}" for n in values)})"""),
-               {"job_id": job_id, **values})
+    names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+    db.execute(
+        text(f"""insert into belfry.jobs (job_id, func, name, category, {names})
+                 values (:job_id, :job_id, '{{"zh": "测试", "en": "Test"}}', 'issues', {marks})"""),
+        {"job_id": job_id, **values},
+    )
 
 
-def post(function: Callable[[Request], Response], body: dict[str, Any] | None = None, *, at: str | None = TICK, **headers: str) -> dict[str, Any]:
+def post(
+    function: Callable[[Request], Response],
+    body: dict[str, Any] | None = None,
+    *,
+    at: str | None = TICK,
+    **headers: str,
+) -> dict[str, Any]:
     sent = {"X-CloudScheduler-ScheduleTime": at} if at else {}
     answer = function(request_to(body, headers={**sent, **{k.replace("_", "-"): v for k, v in headers.items()}}))
     return {**json.loads(answer.get_data()), "http_status": answer.status_code}
@@ -39,7 +47,9 @@ def effects(db: Connection) -> int:
 @job
 def effective(run: Run) -> None:
     """Writes one row."""
-    run.db.execute(text("insert into belfry.biz_calendar values (:d, true, 'effect') on conflict do nothing"), {"d": run.biz_date})
+    run.db.execute(
+        text("insert into belfry.biz_calendar values (:d, true, 'effect') on conflict do nothing"), {"d": run.biz_date}
+    )
     run.count(created=1)
 
 
@@ -88,7 +98,9 @@ def test_the_window_offset_is_taken_off_before_the_tick_is_looked_up(db: Connect
 def test_the_business_day_is_the_tick_s_day_in_the_job_s_zone(db: Connection) -> None:
     add_job(db, "effective", schedule="5 0 * * *")
     post(effective, at="2026-03-01T16:05:00Z")
-    assert db.execute(text("select day::text from belfry.biz_calendar where note = 'effect'")).scalars().all() == ["2026-03-02"]
+    assert db.execute(text("select day::text from belfry.biz_calendar where note = 'effect'")).scalars().all() == [
+        "2026-03-02"
+    ]
 
 
 def test_a_failure_rolls_the_effect_back_and_is_tried_again(db: Connection) -> None:
@@ -96,13 +108,22 @@ def test_a_failure_rolls_the_effect_back_and_is_tried_again(db: Connection) -> N
     answer = post(failing)
     assert (answer["http_status"], answer["status"]) == (200, "retry_wait")
     assert effects(db) == 0
-    row = db.execute(text("select state, attempt, error_class, error, retry_at > clock_timestamp() as later, attempts from belfry.job_executions")).one()
+    row = db.execute(
+        text(
+            """select state, attempt, error_class, error, retry_at > clock_timestamp() as later, attempts
+               from belfry.job_executions"""
+        )
+    ).one()
     assert row[:5] == ("retry_wait", 1, "ValueError", "no luck", True)
     assert [a["outcome"] for a in row.attempts] == ["retry_wait"]
     assert post(failing)["status"] == "pending"
     db.execute(text("update belfry.job_executions set retry_at = clock_timestamp()"))
     assert post(failing)["status"] == "failed"
-    assert db.execute(text("select failure_count, consecutive_failures, trouble from belfry.job_summaries")).one() == (1, 1, "failed")
+    assert db.execute(text("select failure_count, consecutive_failures, trouble from belfry.job_summaries")).one() == (
+        1,
+        1,
+        "failed",
+    )
     assert post(failing)["status"] == "duplicate"
 
 
@@ -120,10 +141,15 @@ def test_a_dry_run_answers_what_it_would_write_and_writes_nothing(db: Connection
     assert db.execute(text("select count(*) from belfry.job_executions")).scalar_one() == 0
 
 
-@pytest.mark.parametrize(("columns", "reason"), [
-    ({"paused": True}, "paused"), ({"enabled": False}, "disabled"), ({"orphan": True}, "disabled"),
-    ({"calendar": "cn_workdays", "schedule": "0 9 * * *"}, "calendar"),
-])
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"paused": True}, "paused"),
+        ({"enabled": False}, "disabled"),
+        ({"orphan": True}, "disabled"),
+        ({"calendar": "cn_workdays", "schedule": "0 9 * * *"}, "calendar"),
+    ],
+)
 def test_a_gated_tick_is_a_recorded_skip(db: Connection, columns: dict[str, Any], reason: str) -> None:
     add_job(db, "effective", **columns)
     answer = post(effective, at="2026-03-01T09:00:00+08:00")  # a Sunday
@@ -144,8 +170,10 @@ def test_a_tick_waits_for_its_upstream_and_runs_when_it_has_succeeded(db: Connec
     add_job(db, "upstream", schedule="0 8 * * *")
     db.execute(text("insert into belfry.job_dependencies values ('effective', 'upstream')"))
     assert post(effective, X_Belfry_Now=TICK)["status"] == "waiting"
-    db.execute(text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap)
-                       values ('upstream', '2026-03-02T08:00+08:00', '2026-03-02', 'scheduled', 'succeeded', 'skip')"""))
+    db.execute(
+        text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap)
+                       values ('upstream', '2026-03-02T08:00+08:00', '2026-03-02', 'scheduled', 'succeeded', 'skip')""")
+    )
     assert post(effective, X_Belfry_Now=TICK)["status"] == "succeeded"
 
 
@@ -176,7 +204,13 @@ def test_an_illegal_move_is_refused_by_the_database(db: Connection) -> None:
 def test_the_state_machine_s_views_are_empty_after_all_this(db: Connection) -> None:
     add_job(db, "effective")
     post(effective)
-    views = db.execute(text("select viewname from pg_views where schemaname = 'belfry' and viewname like 'v\\_invariant\\_%'")).scalars().all()
+    views = (
+        db.execute(
+            text("select viewname from pg_views where schemaname = 'belfry' and viewname like 'v\\_invariant\\_%'")
+        )
+        .scalars()
+        .all()
+    )
     assert len(views) >= 8
     for view in views:
         assert db.execute(text(f"select * from belfry.{view}")).all() == [], view

@@ -307,7 +307,9 @@ begin
                  order by d.id for update of d skip locked)
     returning id)
   select array_agg(id) into v_ids from due;
-  return case when v_ids is null then 0 else belfry.announce_deliveries(v_ids, p_execution) end;
+  if v_ids is null then return 0; end if;
+  perform belfry.announce_deliveries(v_ids, p_execution);
+  return cardinality(v_ids);
 end $$;
 
 -- Deferred ones whose hour has come: judged again, merged into one digest where one person would get many small ones on one channel,
@@ -393,3 +395,15 @@ create function belfry.working_time_ago(p_at timestamptz, p_hours numeric, p_zon
   counted as (select *, sum(closes - opens) over (order by opens desc) as total from windows)
   select opens + (total - make_interval(secs => p_hours * 3600)) from counted
   where total >= make_interval(secs => p_hours * 3600) order by opens desc limit 1 $$;
+
+-- The first active person that a list of recipients means: who handles an alert that nobody took yet (rulebook 3.5).
+create function belfry.first_person(p_tokens text[]) returns bigint language sql stable as $$
+  select u.id
+  from unnest(p_tokens) with ordinality t (token, place)
+  left join erp.users x on x.id = case when t.token like 'USER:%' then substr(t.token, 6)::bigint when t.token like 'MGR:%' then substr(t.token, 5)::bigint end
+  left join erp.departments d on d.id = x.department_id
+  left join erp.roles r on t.token like 'ROLE:%' and r.role_code = substr(t.token, 6) and r.is_active
+  left join erp.user_roles ur on ur.role_id = r.id
+  join erp.users u on u.is_active and u.id = case when t.token like 'USER:%' then x.id when t.token like 'MGR:%' then coalesce(x.manager_id, d.manager_user_id)
+                                                  else ur.user_id end
+  order by t.place, u.id limit 1 $$;

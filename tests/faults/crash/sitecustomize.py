@@ -1,7 +1,9 @@
-"""Numbered crash points inside a function's process: before and after every SQL statement and every step of an SMTP conversation.
+"""Numbered crash points inside a function's process: before and after every SQL statement and every step of an SMTP
+conversation.
 
 Python imports this file by its name when its folder is on PYTHONPATH; the product holds no hooks. The file named by
-BELFRY_CRASH says what to do: "count" appends each point's name to <file>.points, a number kills the process (SIGKILL) at that
+BELFRY_CRASH says what to do: "count" appends each point's name to <file>.points, a number kills the process (SIGKILL)
+at that
 point, counted from the moment the number was written; no file, nothing.
 """
 

@@ -46,23 +46,37 @@ def function() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 def scheduled(db: Connection, job_id: str, *, since: str, schedule: str = "0 * * * *", **columns: Any) -> None:
     add_job(db, job_id, schedule=schedule, swept_through=since, **columns)
-    db.execute(text("""insert into belfry.job_revisions (job_id, revision, schedule, time_zone, calendar, enabled, catchup, catchup_window_s,
-        grace_s, effective_at, created_by) select job_id, 1, schedule, time_zone, calendar, enabled, catchup, catchup_window_s, grace_s,
-        '2026-01-01', 'test' from belfry.jobs where job_id = :id"""), {"id": job_id})
+    db.execute(
+        text("""insert into belfry.job_revisions (job_id, revision, schedule, time_zone, calendar, enabled, catchup,
+          catchup_window_s,
+        grace_s, effective_at, created_by) select job_id, 1, schedule, time_zone, calendar, enabled, catchup,
+          catchup_window_s, grace_s,
+        '2026-01-01', 'test' from belfry.jobs where job_id = :id"""),
+        {"id": job_id},
+    )
 
 
 def rows(db: Connection) -> list[tuple[Any, ...]]:
-    return [tuple(r) for r in db.execute(text("""select to_char(run_at at time zone 'Asia/Shanghai', 'HH24:MI'), kind, state, reason
-        from belfry.job_executions where job_id <> 'sweep_runs' order by run_at"""))]
+    return [
+        tuple(r)
+        for r in db.execute(
+            text("""select to_char(run_at at time zone 'Asia/Shanghai', 'HH24:MI'), kind, state, reason
+        from belfry.job_executions where job_id <> 'sweep_runs' order by run_at""")
+        )
+    ]
 
 
-@pytest.mark.parametrize(("catchup", "expected"), [
-    ("none", [("missed", "06:00"), ("missed", "07:00"), ("missed", "08:00"), ("missed", "09:00")]),
-    ("last", [("missed", "06:00"), ("missed", "07:00"), ("missed", "08:00"), ("pending", "09:00")]),
-    ("all", [("missed", "06:00"), ("missed", "07:00"), ("pending", "08:00"), ("pending", "09:00")]),
-])
-def test_a_tick_that_never_came_is_missed_or_promised_as_the_policy_says(db: Connection, perform: Perform, catchup: str,
-                                                                        expected: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize(
+    ("catchup", "expected"),
+    [
+        ("none", [("missed", "06:00"), ("missed", "07:00"), ("missed", "08:00"), ("missed", "09:00")]),
+        ("last", [("missed", "06:00"), ("missed", "07:00"), ("missed", "08:00"), ("pending", "09:00")]),
+        ("all", [("missed", "06:00"), ("missed", "07:00"), ("pending", "08:00"), ("pending", "09:00")]),
+    ],
+)
+def test_a_tick_that_never_came_is_missed_or_promised_as_the_policy_says(
+    db: Connection, perform: Perform, catchup: str, expected: list[tuple[str, str]]
+) -> None:
     scheduled(db, "quiet", since="2026-03-02T05:30:00+08:00", catchup=catchup, catchup_window_s=2 * 3600)
     perform("sweep_runs", NOW)
     assert [(r[2], r[0]) for r in rows(db)] == expected
@@ -87,18 +101,28 @@ def test_the_ticks_of_a_paused_job_are_recorded_as_skipped(db: Connection, perfo
 
 def test_a_changed_schedule_is_not_retroactive(db: Connection, perform: Perform) -> None:
     scheduled(db, "edited", since="2026-03-02T06:30:00+08:00", catchup="none")
-    db.execute(text("""insert into belfry.job_revisions (job_id, revision, schedule, time_zone, calendar, enabled, catchup, catchup_window_s, grace_s,
-        effective_at, created_by) values ('edited', 2, '30 * * * *', 'Asia/Shanghai', 'every_day', true, 'none', 3600, 300,
-        '2026-03-02T08:10:00+08:00', 'test')"""))
+    db.execute(
+        text("""insert into belfry.job_revisions (job_id, revision, schedule, time_zone, calendar, enabled, catchup,
+          catchup_window_s, grace_s,
+        effective_at, created_by) values ('edited', 2, '30 * * * *', 'Asia/Shanghai', 'every_day', true, 'none', 3600,
+          300,
+        '2026-03-02T08:10:00+08:00', 'test')""")
+    )
     perform("sweep_runs", "2026-03-02T09:40:00+08:00")
     assert [r[0] for r in rows(db)] == ["07:00", "08:00", "08:30", "09:30"]
 
 
-def test_a_dead_holder_s_run_is_taken_back_and_started_again(db: Connection, perform: Perform, function: tuple[str, list[dict[str, Any]]]) -> None:
+def test_a_dead_holder_s_run_is_taken_back_and_started_again(
+    db: Connection, perform: Perform, function: tuple[str, list[dict[str, Any]]]
+) -> None:
     add_job(db, "killed", target_uri=function[0], swept_through="2100-01-01")
-    db.execute(text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap, attempt, max_attempts, fence, lease_until,
-        started_at) values ('killed', :t, '2026-03-02', 'scheduled', 'running', 'skip', 1, 2, 1, clock_timestamp() - interval '1 second', :t)"""),
-               {"t": "2026-03-02T09:00:00+08:00"})
+    db.execute(
+        text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap, attempt,
+          max_attempts, fence, lease_until,
+        started_at) values ('killed', :t, '2026-03-02', 'scheduled', 'running', 'skip', 1, 2, 1, clock_timestamp() -
+          interval '1 second', :t)"""),
+        {"t": "2026-03-02T09:00:00+08:00"},
+    )
     answer = perform("sweep_runs", NOW)
     assert (answer["counters"]["retry_wait"], answer["counters"]["kicked"]) == (1, 1)
     (body,) = function[1]
@@ -111,37 +135,53 @@ def test_a_run_without_attempts_left_is_lost_and_one_incident_tells_it(db: Conne
     owner = people.user("负责人", email="owner@example.com")
     add_job(db, "killed", owner="owner@example.com", swept_through="2100-01-01")
     for hour in ("08", "09"):
-        db.execute(text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap, attempt, max_attempts, fence, lease_until)
-            values ('killed', :t, '2026-03-02', 'scheduled', 'running', 'allow', 1, 1, 1, clock_timestamp() - interval '1 second')"""),
-                   {"t": f"2026-03-02T{hour}:00:00+08:00"})
+        db.execute(
+            text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap, attempt,
+              max_attempts, fence, lease_until)
+            values ('killed', :t, '2026-03-02', 'scheduled', 'running', 'allow', 1, 1, 1, clock_timestamp() - interval
+              '1 second')"""),
+            {"t": f"2026-03-02T{hour}:00:00+08:00"},
+        )
     perform("sweep_runs", NOW)
     perform("sweep_runs", "2026-03-02T09:31:00+08:00")
     assert [r[2] for r in rows(db)] == ["lost", "lost"]
-    alerts = db.execute(text("select target_no, alert_level, facts->>'reason' as reason from belfry.alert_records")).all()
+    alerts = db.execute(
+        text("select target_no, alert_level, facts->>'reason' as reason from belfry.alert_records")
+    ).all()
     assert alerts == [("killed", "WARNING", "lost")]
     assert owner in db.execute(text("select user_id from belfry.notification_deliveries")).scalars().all()
 
 
-def test_a_waiting_tick_is_started_only_when_its_upstream_has_succeeded(db: Connection, perform: Perform,
-                                                                        function: tuple[str, list[dict[str, Any]]]) -> None:
+def test_a_waiting_tick_is_started_only_when_its_upstream_has_succeeded(
+    db: Connection, perform: Perform, function: tuple[str, list[dict[str, Any]]]
+) -> None:
     for job_id in ("upstream", "downstream"):
         add_job(db, job_id, target_uri=function[0], swept_through="2100-01-01")
     db.execute(text("insert into belfry.job_dependencies values ('downstream', 'upstream')"))
-    db.execute(text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, reason, overlap, created_at)
-        values ('downstream', :t, '2026-03-02', 'scheduled', 'waiting', 'dependency', 'skip', :t)"""), {"t": "2026-03-02T09:00:00+08:00"})
+    db.execute(
+        text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, reason, overlap, created_at)
+        values ('downstream', :t, '2026-03-02', 'scheduled', 'waiting', 'dependency', 'skip', :t)"""),
+        {"t": "2026-03-02T09:00:00+08:00"},
+    )
     perform("sweep_runs", NOW)
     assert function[1] == []
-    db.execute(text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap)
-        values ('upstream', '2026-03-02T08:00:00+08:00', '2026-03-02', 'scheduled', 'succeeded', 'skip')"""))
+    db.execute(
+        text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap)
+        values ('upstream', '2026-03-02T08:00:00+08:00', '2026-03-02', 'scheduled', 'succeeded', 'skip')""")
+    )
     perform("sweep_runs", "2026-03-02T09:31:00+08:00")
     assert [b["job"] for b in function[1]] == ["downstream"]
 
 
 def test_a_function_that_does_not_answer_is_kicked_again_a_minute_later(db: Connection, perform: Perform) -> None:
     add_job(db, "unreachable", target_uri="http://127.0.0.1:9/", swept_through="2100-01-01")
-    db.execute(text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap)
-        values ('unreachable', '2026-03-02T09:00:00+08:00', '2026-03-02', 'catchup', 'pending', 'skip')"""))
+    db.execute(
+        text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap)
+        values ('unreachable', '2026-03-02T09:00:00+08:00', '2026-03-02', 'catchup', 'pending', 'skip')""")
+    )
     answer = perform("sweep_runs", NOW)
     assert (answer["status"], answer["counters"]["kicked"]) == ("succeeded", 0)
     assert perform("sweep_runs", "2026-03-02T09:32:00+08:00")["counters"]["kicked"] == 0
-    assert db.execute(text("select kicked_at = '2026-03-02T09:32:00+08:00' from belfry.job_executions where job_id = 'unreachable'")).scalar_one()
+    assert db.execute(
+        text("select kicked_at = '2026-03-02T09:32:00+08:00' from belfry.job_executions where job_id = 'unreachable'")
+    ).scalar_one()

@@ -1,0 +1,217 @@
+"""What a job's body sees of its run, and what must stand in the same transaction as its effects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Select, text
+
+from shared import db, executions, logs, notifications
+from shared.config import config
+from shared.errors import BelfryError, Cancelled, LeaseLost
+from shared.executions import Claim, JobRow
+from shared.leases import Lease
+
+_ITEMS = text("""insert into belfry.execution_items (execution_id, item_type, item_key, status, error, attempt)
+  select cast(:id as uuid), i.item_type, i.item_key, i.status, i.error, :attempt
+  from jsonb_to_recordset(cast(:items as jsonb)) as i (item_type text, item_key text, status text, error text)
+  on conflict (execution_id, item_type, item_key) do update set status = excluded.status, error = excluded.error,
+    attempt = excluded.attempt""")
+_STEPS = text(
+    """select item_key from belfry.execution_items
+  where execution_id = cast(:id as uuid) and item_type = 'step' and status = 'succeeded'"""
+)
+
+
+class Run:
+    """What a job's body sees: the tick's time, its parameters, the database of its effect, and where to report.
+
+    `now` is the tick (aware, UTC), never the wall clock; `biz_date` the tick's day in the job's zone: a retry, a replay
+    and a backfill decide the same. `db` is one transaction that ends with the run; a job that must commit on the way
+    uses `step` instead.
+    """
+
+    def __init__(
+        self,
+        job: JobRow,
+        claim: Claim,
+        connection: Connection,
+        lease: Lease,
+        *,
+        dry_run: bool = False,
+        virtual_now: datetime | None = None,
+    ) -> None:
+        self.id, self.job_id, self.kind, self.attempt = str(claim.execution_id), job.job_id, claim.kind, claim.attempt
+        self.now, self.biz_date, self.time_zone = claim.run_at, claim.biz_date, ZoneInfo(job.time_zone)
+        self.params: dict[str, Any] = {**job.effective_params, **claim.params}
+        self.dry_run = dry_run
+        self.virtual_now = virtual_now  # the local cloud's clock, for what this run starts elsewhere
+        self.counters: dict[str, int] = {}
+        self.fence, self.lease, self.connection = claim.fence, lease, connection
+        self.in_transaction = False
+        self.outbox: list[notifications.OutboxMessage] = []
+        self._items: list[dict[str, str]] = []
+        self._failed_items = 0
+        self._fan_out_wanted = False
+        self._steps: set[str] | None = None
+        self.log = logs.event
+
+    @property
+    def db(self) -> Connection:
+        """The effect transaction, begun on first use (inside a step: the step's). Nothing in a body commits or rolls
+        back."""
+        if not self.in_transaction:
+            if self._steps is not None:
+                raise BelfryError("a job uses run.db or run.step, never both")
+            self._begin()
+        return self.connection
+
+    def count(self, **numbers: int) -> None:
+        """Add to the run's counters: checked, created, updated, resolved, skipped, failed, notified and the job's
+        own."""
+        for name, number in numbers.items():
+            self.counters[name] = self.counters.get(name, 0) + number
+
+    def item_failed(self, item_type: str, key: object, error: object) -> None:
+        """One row that could not be judged: recorded with its reason, the run ends partial."""
+        self._items.append(
+            {"item_type": item_type, "item_key": str(key), "status": "failed", "error": str(error)[:2000]}
+        )
+        self._failed_items += 1
+        self.count(failed=1)
+
+    def items_failed(self, rows: Select[Any]) -> None:
+        """Every row of the SELECT (item_type, item_key, error) could not be judged: recorded in one statement, the run
+        ends partial."""
+        failed = self._record(rows, "failed")
+        self._failed_items += failed
+        self.count(failed=failed)
+
+    def data_defects(self, rows: Select[Any]) -> None:
+        """Rows (item_type, item_key, error) that were judged although something in them contradicts itself:
+        recorded."""
+        self.count(data_defects=self._record(rows, "defect"))
+
+    def check(self) -> None:
+        """Call it in long loops and before every call to the outside: raises when the run must stop."""
+        self.lease.check()
+
+    def wants_fan_out(self) -> None:
+        """Notifications were written: their deliveries are made once, before the transaction ends."""
+        self._fan_out_wanted = True
+
+    def has_finished(self, step: str) -> bool:
+        """Whether an earlier attempt of this tick has committed that step."""
+        if self._steps is None:
+            self._steps = set() if self.dry_run else set(self.connection.execute(_STEPS, {"id": self.id}).scalars())
+        return step in self._steps
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Connection]:
+        """A fenced transaction of its own: its effects, alerts, deliveries and its record commit together."""
+        if self.in_transaction or self.has_finished(name):
+            raise BelfryError(
+                f"step {name!r} has finished"
+                if not self.in_transaction
+                else "a job uses run.db or run.step, never both"
+            )
+        self.check()
+        self._begin()
+        try:
+            yield self.connection
+            self._items.append({"item_type": "step", "item_key": name, "status": "succeeded", "error": ""})
+            self.write_down()
+            if (
+                not self.dry_run
+                and not executions.heartbeat(self.connection, UUID(self.id), self.fence, self.lease.seconds)[0]
+            ):
+                raise LeaseLost
+        except BaseException:
+            self.roll_back()
+            raise
+        self.end("rollback" if self.dry_run else "commit")
+        self._steps = (self._steps or set()) | {name}
+        self.publish()
+
+    def _begin(self) -> None:
+        db.set_patience(self.connection, self.lease.remaining + 5)
+        self.connection.exec_driver_sql(f"begin; set local statement_timeout = {int(self.lease.remaining * 1000)}")
+        self.in_transaction = True
+        if not self.dry_run:
+            cancelled = executions.still_mine(self.connection, UUID(self.id), self.fence)
+            if cancelled is None:
+                raise LeaseLost
+            if cancelled:
+                raise Cancelled
+
+    def _record(self, rows: Select[Any], status: str) -> int:
+        listed = rows.subquery("listed")
+        statement = (
+            text("""insert into belfry.execution_items (execution_id, item_type, item_key, status, error, attempt)
+            select cast(:id as uuid), r.item_type, r.item_key::text, :status, r.error, :attempt from rows_found r
+            on conflict (execution_id, item_type, item_key) do update set status = excluded.status, error =
+              excluded.error, attempt = excluded.attempt
+            returning item_key""")
+            .columns()
+            .cte("written")
+        )
+        counted = (
+            text("select count(*)::int as n from written")
+            .columns()
+            .add_cte(Select(listed).cte("rows_found"), statement)
+        )
+        return int(self.db.execute(counted, {"id": self.id, "status": status, "attempt": self.attempt}).scalar_one())
+
+    def write_down(self) -> None:
+        """What must stand in the same transaction as the effects: items, deliveries, outbox."""
+        if self._items:
+            self.connection.execute(_ITEMS, {"id": self.id, "attempt": self.attempt, "items": json.dumps(self._items)})
+            self._items = []
+        if self._fan_out_wanted:
+            told = notifications.fan_out(self.connection, self.id)
+            self.count(deliveries=told.deliveries, suppressed=told.suppressed, no_recipient=told.no_recipient)
+            self.outbox += told.outbox
+            self._fan_out_wanted = False
+
+    def end(self, word: str) -> None:
+        """Say commit or rollback."""
+        self.in_transaction = False
+        self.connection.exec_driver_sql(word)
+        db.set_patience(self.connection, config().socket_timeout)
+
+    def roll_back(self) -> None:
+        """Undo what the open transaction did; outside one, nothing."""
+        if self.in_transaction:
+            self.in_transaction = False
+            db.rollback(self.connection)
+
+    def finish(self) -> str:
+        """Commit effects and the finished execution together. Raises LeaseLost when another holder has the
+        execution."""
+        state = "partial" if self._failed_items else "succeeded"
+        if self._items or self._fan_out_wanted:
+            if not self.in_transaction:
+                self._begin()
+            self.write_down()
+        self.check()
+        if not executions.finish(
+            self.connection, UUID(self.id), self.fence, state, counters=self.counters, elapsed_ms=self.lease.elapsed_ms
+        ):
+            raise LeaseLost
+        if self.in_transaction:
+            self.end("commit")
+        return state
+
+    def publish(self) -> None:
+        """Hand committed outbox messages to Pub/Sub; what fails is the sweeper's."""
+        if self.outbox and not self.dry_run:
+            from shared import pubsub  # 200 ms of imports that a tick without notifications never pays
+
+            messages, self.outbox = self.outbox, []
+            notifications.mark_published(self.connection, pubsub.publish(messages))
