@@ -98,15 +98,20 @@ class Broker:
     def delete_topic(self, name: str) -> None:
         """Its subscriptions stay, keep what they have and get nothing more."""
         self.topic(name)
-        for state in self.subscriptions_of(name):
-            state.resource.topic = DELETED_TOPIC
-            self._journal.subscription_saved(state.resource)
+        for state in self.subscriptions.values():
+            if state.resource.topic == name:
+                state.resource.topic = DELETED_TOPIC
+                self._journal.subscription_saved(state.resource)
         del self.topics[name]
         self._journal.topic_deleted(name)
 
     def subscriptions_of(self, topic: str) -> list[SubscriptionState]:
-        """Those attached to the topic."""
-        return [state for state in self.subscriptions.values() if state.resource.topic == topic]
+        """Those attached to the topic: the ones that get what is published."""
+        return [
+            state
+            for state in self.subscriptions.values()
+            if state.resource.topic == topic and not state.resource.detached
+        ]
 
     def create_subscription(self, subscription: types.Subscription) -> SubscriptionState:
         """Take a checked subscription in; it gets what is published from now on."""
@@ -144,7 +149,7 @@ class Broker:
     def publish(self, topic: str, drafts: Iterable[Draft]) -> list[str]:
         """Number the messages and hand each to every subscription whose filter lets it through."""
         target = self.topic(topic)
-        readers = [state for state in self.subscriptions_of(topic) if not state.resource.detached]
+        readers = self.subscriptions_of(topic)
         now = self.clock.now()
         retention = topic_retention(target.resource)
         ids: list[str] = []

@@ -182,7 +182,8 @@ class Store:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None)
+    # Nobody else has business in this file: whoever locks it is told of within a second.
+    database = sqlite3.connect(path, timeout=1, isolation_level=None)
     path.chmod(0o600)
     # NORMAL: a commit is safe from a killed process, not from a power cut.
     database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA)
