@@ -44,120 +44,98 @@ class Claimed:
     alert_id: int | None
 
 
+_CLAIM = text("select * from belfry.claim_deliveries(cast(:ids as bigint[]), :channel, cast(:channels as text[]))")
+_COMMITTING = text("select belfry.delivery_committing(:id, :attempt)")
+_SENT = text("select belfry.delivery_sent(:id, :attempt, :message_id)")
+_FAILED = text("""select belfry.deliveries_failed(cast(:ids as bigint[]), cast(:attempts as int[]), :kind, :code,
+  :error, cast(:channels as text[]))""")
+_IN_APP = text("select belfry.deliver_in_app(cast(:ids as bigint[]), cast(:channels as text[]))")
+_REQUEUE = text("""
+  with r as materialized (select * from belfry.requeue_deliveries())
+  select (count(*) filter (where state = 'queued'))::int as requeued,
+         (count(*) filter (where state = 'uncertain'))::int as uncertain,
+         (count(*) filter (where state = 'dead'))::int as dead,
+         coalesce(array_agg(id) filter (where state = 'queued'), '{}') as again,
+         coalesce(array_agg(id) filter (where state = 'dead'), '{}') as given_up
+  from r""")
+_AGAIN = text("""select belfry.announce_deliveries(cast(:again as bigint[]), cast(:execution as uuid)),
+  belfry.offer_other_channels(cast(:given_up as bigint[]), cast(:channels as text[]))""")
+_EXPIRE = text("select belfry.expire_deliveries()")
+_RELEASE = text("""select released, digests, digested, suppressed
+  from belfry.release_deliveries(cast(:channels as text[]), :digest_min, cast(:execution as uuid))""")
+_RETRY = text("select belfry.retry_deliveries(cast(:execution as uuid))")
+_TAKE = text("select id, topic, attributes, payload from belfry.take_outbox(:limit)")
+_COUNTED = text("""
+  select channel || '_' || case when state = 'delivered' then 'sent' else state end as name, count(*)::int as n
+  from belfry.notification_deliveries where created_at > belfry.clock() - make_interval(hours => :hours)
+  group by 1 order by 1""").columns(column("name", Text), column("n", Integer))
+
+
 def claim(db: Connection, ids: Sequence[int], channel: str) -> list[Claimed]:
-    """The next few of these deliveries, leased to the caller; what may not be sent now is moved away. Empty: none left."""
-    rows = db.execute(
-        text("select * from belfry.claim_deliveries(cast(:ids as bigint[]), :channel, cast(:channels as text[]))"),
-        {"ids": list(ids), "channel": channel, "channels": config().channels},
-    )
+    """The next few of these deliveries, leased to the caller; what may not be sent now is moved away. Empty: none."""
+    rows = db.execute(_CLAIM, {"ids": list(ids), "channel": channel, "channels": config().channels})
     return [Claimed(*row) for row in rows]
 
 
 def committing(db: Connection, delivery: Claimed) -> bool:
     """Say that the point of no return comes next; False: somebody else has the delivery, do not send."""
-    return bool(
-        db.execute(
-            text("select belfry.delivery_committing(:id, :attempt)"), {"id": delivery.id, "attempt": delivery.attempt}
-        ).scalar_one()
-    )
+    return bool(db.execute(_COMMITTING, {"id": delivery.id, "attempt": delivery.attempt}).scalar_one())
 
 
 def mark_sent(db: Connection, delivery: Claimed, provider_message_id: str) -> bool:
     """The provider confirmed it: from now on nothing sends this delivery again (P5)."""
-    return bool(
-        db.execute(
-            text("select belfry.delivery_sent(:id, :attempt, :message_id)"),
-            {"id": delivery.id, "attempt": delivery.attempt, "message_id": provider_message_id},
-        ).scalar_one()
-    )
+    sent = {"id": delivery.id, "attempt": delivery.attempt, "message_id": provider_message_id}
+    return bool(db.execute(_SENT, sent).scalar_one())
 
 
 def mark_failed(db: Connection, failed: Collection[Claimed], failure: SendFailedError) -> int:
-    """Move what was not taken: next step of the ladder, dead, uncertain, or waiting for its channel."""
-    return int(
-        db.execute(
-            text(
-                "select belfry.deliveries_failed(cast(:ids as bigint[]), cast(:attempts as int[]), :kind, :code, :error, cast(:channels as text[]))"
-            ),
-            {
-                "ids": [d.id for d in failed],
-                "attempts": [d.attempt for d in failed],
-                "kind": failure.kind,
-                "code": failure.code,
-                "error": str(failure),
-                "channels": config().channels,
-            },
-        ).scalar_one()
-    )
+    """Move what was not taken: next step of the ladder, dead, uncertain, or waiting for its channel. How many moved."""
+    moves = {
+        "ids": [d.id for d in failed],
+        "attempts": [d.attempt for d in failed],
+        "kind": failure.kind,
+        "code": failure.code,
+        "error": str(failure),
+        "channels": config().channels,
+    }
+    return int(db.execute(_FAILED, moves).scalar_one())
 
 
 def deliver_in_app(db: Connection, ids: Sequence[int]) -> int:
     """Put these into the inbox: one transaction, so exactly once (P6)."""
-    return int(
-        db.execute(
-            text("select belfry.deliver_in_app(cast(:ids as bigint[]), cast(:channels as text[]))"),
-            {"ids": list(ids), "channels": config().channels},
-        ).scalar_one()
-    )
+    return int(db.execute(_IN_APP, {"ids": list(ids), "channels": config().channels}).scalar_one())
 
 
-def requeue(db: Connection) -> dict[str, int]:
+def requeue(db: Connection, execution_id: str) -> dict[str, int]:
     """Take back sends whose lease ran out, and announce those that certainly did not leave."""
-    row = db.execute(
-        text("""
-        with r as materialized (select * from belfry.requeue_deliveries())
-        select (count(*) filter (where state = 'queued'))::int as requeued, (count(*) filter (where state = 'uncertain'))::int as uncertain,
-               (count(*) filter (where state = 'dead'))::int as dead, coalesce(array_agg(id) filter (where state = 'queued'), '{}') as again,
-               coalesce(array_agg(id) filter (where state = 'dead'), '{}') as given_up
-        from r""")
-    ).one()
-    db.execute(
-        text(
-            "select belfry.announce_deliveries(cast(:ids as bigint[])), belfry.offer_other_channels(cast(:dead as bigint[]), cast(:channels as text[]))"
-        ),
-        {"ids": row.again, "dead": row.given_up, "channels": config().channels},
-    )
+    row = db.execute(_REQUEUE).one()
+    again = {"again": row.again, "given_up": row.given_up, "channels": config().channels, "execution": execution_id}
+    db.execute(_AGAIN, again)
     return {"requeued": row.requeued, "uncertain": row.uncertain, "dead": row.dead}
 
 
 def expire(db: Connection) -> int:
     """Give up what nobody needs to know any more; answers how many."""
-    return int(db.execute(text("select belfry.expire_deliveries()")).scalar_one())
+    return int(db.execute(_EXPIRE).scalar_one())
 
 
 def release(db: Connection, execution_id: str, *, digest_min: int) -> dict[str, int]:
     """Let go what waited for quiet hours to end or for a channel to come back, judged again and merged into digests."""
-    row: Row[Any] = db.execute(
-        text(
-            "select * from belfry.release_deliveries(cast(:channels as text[]), :digest_min, cast(:execution as uuid))"
-        ),
-        {"channels": config().channels, "digest_min": digest_min, "execution": execution_id},
-    ).one()
+    asked = {"channels": config().channels, "digest_min": digest_min, "execution": execution_id}
+    row: Row[Any] = db.execute(_RELEASE, asked).one()
     return dict(row._mapping)
 
 
 def retry(db: Connection, execution_id: str) -> int:
-    """Announce what is due again; answers the number of messages written."""
-    return int(
-        db.execute(
-            text("select belfry.retry_deliveries(cast(:execution as uuid))"), {"execution": execution_id}
-        ).scalar_one()
-    )
+    """Announce what is due again; answers how many deliveries."""
+    return int(db.execute(_RETRY, {"execution": execution_id}).scalar_one())
 
 
 def take_outbox(db: Connection, limit: int) -> list[OutboxMessage]:
     """The oldest unpublished messages, the caller's for half a minute: two sweeps never take the same (fault 46)."""
-    rows = db.execute(text("select id, topic, attributes, payload from belfry.take_outbox(:limit)"), {"limit": limit})
-    return [OutboxMessage(str(r.id), r.topic, r.attributes, r.payload) for r in rows]
+    return [OutboxMessage(str(r.id), r.topic, r.attributes, r.payload) for r in db.execute(_TAKE, {"limit": limit})]
 
 
 def counted_by_channel(db: Connection, hours: int) -> dict[str, int]:
     """The deliveries of the last hours by channel and state, e.g. {"email_sent": 12, "email_dead": 1}."""
-    rows = db.execute(
-        text("""
-        select channel || '_' || case when state = 'delivered' then 'sent' else state end as name, count(*)::int as n
-        from belfry.notification_deliveries where created_at > belfry.clock() - make_interval(hours => :hours) group by 1 order by 1
-        """).columns(column("name", Text), column("n", Integer)),
-        {"hours": hours},
-    )
-    return {row.name: row.n for row in rows}
+    return {row.name: row.n for row in db.execute(_COUNTED, {"hours": hours})}

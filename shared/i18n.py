@@ -1,4 +1,4 @@
-"""What a notification says, in its reader's language: Jinja2 templates over the facts, rendered when it is read or sent.
+"""What a notification says, in its reader's language: Jinja2 templates over facts, rendered when it is read or sent.
 
 `shared/templates/<TYPE>.<zh|en>.j2` has three blocks: `title` (one line), `body` (a few lines) and `sms` (at most 70
 characters). Its context is the facts and `level`, `target_no`, `target_name`. A type without templates of its own gets

@@ -1,0 +1,21 @@
+"""Alert notification push: the hourly audit of telling; sends nothing itself, repairs and reports."""
+
+from shared import deliveries, notifications, untold
+from shared.alerts import raise_alerts
+from shared.jobs import Run, job
+
+
+@job
+def send_alert_notifications(run: Run) -> None:
+    """Give forgotten alerts their notification, re-open what may be sent again, report who was not told, count."""
+    forgotten = run.db.execute(
+        untold.tell_forgotten(), {"now": run.now, "execution": run.id, "limit": run.params["max_alerts"]}
+    ).one()
+    run.count(checked=forgotten.checked, repaired=forgotten.told)
+    if forgotten.found > forgotten.told:
+        run.item_failed("alerts", "without notification", f"{forgotten.found - forgotten.told} wait for the next run")
+    run.count(**deliveries.release(run.db, run.id, digest_min=run.params["digest_min"]))
+    raise_alerts(run, "NOTIFY_FAILED", untold.failing_channels(), scanned=untold.all_channels())
+    told = notifications.fan_out(run.db, None)  # whatever waits for it, whoever wrote it
+    run.outbox += told.outbox
+    run.count(deliveries=told.deliveries, **deliveries.counted_by_channel(run.db, run.params["report_hours"]))

@@ -1,0 +1,11 @@
+"""E-mail channel: sends the deliveries that Pub/Sub names by SMTP."""
+
+from flask import Request, Response
+
+from shared import push
+from shared.channels import email
+
+
+def notify_email(request: Request) -> Response:
+    """Serve the push subscription `notify-email`."""
+    return push.receive(request, "notify_email", "email", email.deliver)

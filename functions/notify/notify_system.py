@@ -1,0 +1,11 @@
+"""In-app channel: puts the deliveries that Pub/Sub names into their readers' inboxes."""
+
+from flask import Request, Response
+
+from shared import push
+from shared.channels import system
+
+
+def notify_system(request: Request) -> Response:
+    """Serve the push subscription `notify-system`."""
+    return push.receive(request, "notify_system", "system", system.deliver)
