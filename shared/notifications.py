@@ -61,8 +61,9 @@ def notify(run: Run, type_: str, messages: Select[Any]) -> None:
         text(f"""
         insert into belfry.notifications (dedupe_key, alert_id, type, reason, severity, recipients, facts, project_id,
           not_before, not_after, execution_id)
-        select m.dedupe_key, {given["alert_id"]}, cast(:type as text), coalesce({given["reason"]}, 'REMINDER'), m.severity,
-               coalesce(array_remove(m.recipients, null), '{{}}'), m.facts, {given["project_id"]}, {given["not_before"]},
+        select m.dedupe_key, {given["alert_id"]}, cast(:type as text), coalesce({given["reason"]}, 'REMINDER'),
+               m.severity, coalesce(array_remove(m.recipients, null), '{{}}'), m.facts, {given["project_id"]},
+               {given["not_before"]},
                coalesce({given["not_after"]}, greatest(cast(:now as timestamptz), {given["not_before"]})
                  + case when belfry.level_rank(m.severity) >= 3 then interval '72 hours' else interval '24 hours' end),
                cast(:execution as uuid)
