@@ -18,13 +18,16 @@ from google.cloud import pubsub_v1
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import types
 
-from tests.infra.pubsub_peers import Difference, Peer, google_peer, local_peer
+from tests.infra.pubsub_peers import NO_EMULATOR, Difference, Peer, emulator_is_installed, google_peer, local_peer
 from tests.infra.pubsub_world import PATIENCE, PROJECT, endpoint
 
 ACCOUNT = "pubsub@belfry-local.iam.gserviceaccount.com"
 
 
-@pytest.fixture(scope="module", params=["local", "google"])
+PEERS = ["local", "google"] if emulator_is_installed() else ["local"]
+
+
+@pytest.fixture(scope="module", params=PEERS)
 def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     with local_peer(tmp_path_factory.mktemp("home")) if request.param == "local" else google_peer() as peer:
         yield peer
@@ -42,6 +45,11 @@ def eventually_pulled(peer: Peer, subscription: str) -> types.ReceivedMessage:
         if found := peer.pull(subscription, 1):
             return found[0]
     raise AssertionError(f"nothing arrived at {subscription} within {PATIENCE} s")
+
+
+@pytest.mark.skipif(not emulator_is_installed(), reason=NO_EMULATOR)
+def test_googles_emulator_is_held_to_the_same_tests() -> None:
+    assert PEERS == ["local", "google"]
 
 
 def test_a_topic_is_created_once_listed_and_deleted(peer: Peer) -> None:

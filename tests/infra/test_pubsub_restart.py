@@ -1,6 +1,8 @@
 """A restart of the local Pub/Sub loses no message and brings none back that was acknowledged."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -48,6 +50,33 @@ def test_unacknowledged_messages_are_there_after_a_restart_and_acknowledged_ones
         peer.acknowledge(subscription, again, new)
     with life(tmp_path) as peer:
         assert peer.pull_now(subscription) == []
+
+
+def test_what_was_confirmed_to_the_publisher_survives_a_killed_process(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, pathlib\n"
+        "from infra.local.pubsub import LocalPubSub\n"
+        "async def main():\n"
+        f"    print(await LocalPubSub(pathlib.Path({str(tmp_path / 'pubsub')!r}), None).start(), flush=True)\n"
+        "    await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    root = Path(__file__).parents[2]
+    with subprocess.Popen([sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            address = process.stdout.readline().strip()
+            with joined("local", address, None, frozenset()) as peer:
+                topic = peer.topic()
+                subscription = peer.subscription(topic)
+                ids = peer.publish(topic, *({"data": b"x"} for _ in range(1000)))
+        finally:
+            process.kill()
+    with life(tmp_path) as peer:
+        found: set[str] = set()
+        while messages := peer.pull_now(subscription):
+            found |= {received.message.message_id for received in messages}
+    assert found == set(ids)
 
 
 def test_failures_and_the_rest_after_them_outlive_a_restart(tmp_path: Path) -> None:

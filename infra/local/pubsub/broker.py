@@ -19,6 +19,8 @@ from infra.local.pubsub.errors import already_exists, not_found
 from infra.local.pubsub.messages import Draft, Message, rfc3339
 from infra.local.pubsub.settings import DELETED_TOPIC, settings_of, topic_retention
 
+Routed = tuple[Message, Sequence[str]]  # a message and the subscriptions that get it
+
 
 class Journal(Ledger, Protocol):
     """Where every change is written down, in order."""
@@ -31,7 +33,7 @@ class Journal(Ledger, Protocol):
 
     def subscription_deleted(self, name: str) -> None: ...
 
-    def published(self, topic: str, message: Message, subscriptions: Sequence[str], keep_until: datetime) -> None: ...
+    def published(self, topic: str, messages: Sequence[Routed], keep_until: datetime) -> None: ...
 
 
 @dataclass
@@ -152,7 +154,7 @@ class Broker:
         readers = self.subscriptions_of(topic)
         now = self.clock.now()
         retention = topic_retention(target.resource)
-        ids: list[str] = []
+        routed: list[Routed] = []
         for draft in drafts:
             message = Message(str(next(self._ids)), now, draft.data, draft.attributes, draft.ordering_key)
             takers = [state for state in readers if state.backlog.settings.matches(message.attributes)]
@@ -160,14 +162,12 @@ class Broker:
                 state.backlog.add(Delivery(message))
             if retention is not None:
                 target.log[message.id] = message
-            self._journal.published(
-                topic, message, [state.resource.name for state in takers], now + retention if retention else now
-            )
-            ids.append(message.id)
+            routed.append((message, [state.resource.name for state in takers]))
+        self._journal.published(topic, routed, now + retention if retention else now)
         self._trim(target, now)
         for state in readers:
             self.touched(state)
-        return ids
+        return [message.id for message, _ in routed]
 
     def touched(self, state: SubscriptionState) -> None:
         """After a change of a backlog: move the alarm up when needed, wake the listeners."""
@@ -181,6 +181,10 @@ class Broker:
         if self._alarm:
             self._alarm.cancel()
             self._alarm = self._alarm_at = None
+
+    def number_from(self, first: int) -> None:
+        """Give out no message id below `first`: a clock that was set back must not name two messages alike."""
+        self._ids = itertools.count(max(first, next(self._ids)))
 
     def restore_topic(self, topic: types.Topic, log: Iterable[Message]) -> None:
         """Take a topic back in after a restart."""

@@ -60,11 +60,13 @@ class LocalPubSub:
 
     async def start(self) -> str:
         """Read back what the folder holds, listen, push; returns "127.0.0.1:port"."""
+        self._server = grpc.aio.server(options=_OPTIONS)
+        # Before anything else: a port that is taken must leave nothing open behind.
+        port = self._server.add_insecure_port(f"127.0.0.1:{self._port}")
         self._store = Store(self._folder) if self._folder else NoStore()
         self._broker = Broker(self._clock, self._store)
         self._store.load(self._broker)
         self._push = PushSender(self._broker, self._signer)
-        self._server = grpc.aio.server(options=_OPTIONS)
         publisher = Publisher(self._broker, self._store)
         subscriber = Subscriber(self._broker, self._store, self._push, self._signer)
         self._server.add_generic_rpc_handlers(
@@ -81,7 +83,6 @@ class LocalPubSub:
                 ),
             )
         )
-        port = self._server.add_insecure_port(f"127.0.0.1:{self._port}")
         await self._push.start()
         for state in tuple(self._broker.subscriptions.values()):
             self._broker.touched(state)

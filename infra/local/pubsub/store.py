@@ -18,7 +18,7 @@ from typing import Any
 from google.pubsub_v1 import types
 
 from infra.local.pubsub.backlog import Delivery
-from infra.local.pubsub.broker import Broker
+from infra.local.pubsub.broker import Broker, Routed
 from infra.local.pubsub.messages import Message
 
 _SCHEMA = """
@@ -53,7 +53,7 @@ class NoStore:
 
     def subscription_deleted(self, name: str) -> None: ...
 
-    def published(self, topic: str, message: Message, subscriptions: Sequence[str], keep_until: datetime) -> None: ...
+    def published(self, topic: str, messages: Sequence[Routed], keep_until: datetime) -> None: ...
 
     def delivery_changed(self, subscription: str, delivery: Delivery) -> None: ...
 
@@ -97,24 +97,25 @@ class Store:
         self._record("DELETE FROM subscriptions WHERE name = ?", name)
         self._record("DELETE FROM deliveries WHERE subscription = ?", name)
 
-    def published(self, topic: str, message: Message, subscriptions: Sequence[str], keep_until: datetime) -> None:
-        self._latest = _micros(message.published_at)
-        if not subscriptions and keep_until <= message.published_at:
-            return
-        self._record(
-            "INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)",
-            int(message.id),
-            topic,
-            self._latest,
-            _micros(keep_until),
-            message.data,
-            json.dumps(dict(message.attributes)),
-            message.ordering_key,
-        )
-        for subscription in subscriptions:
-            self._record(
-                "INSERT OR REPLACE INTO deliveries (subscription, message) VALUES (?, ?)", subscription, int(message.id)
-            )
+    def published(self, topic: str, messages: Sequence[Routed], keep_until: datetime) -> None:
+        # All messages first, then all deliveries: equal statements in a row go to SQLite as one.
+        for message, subscriptions in messages:
+            self._latest = _micros(message.published_at)
+            if subscriptions or keep_until > message.published_at:
+                self._record(
+                    "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    int(message.id),
+                    topic,
+                    self._latest,
+                    _micros(keep_until),
+                    message.data,
+                    json.dumps(dict(message.attributes)),
+                    message.ordering_key,
+                )
+        insert = "INSERT INTO deliveries (subscription, message) VALUES (?, ?)"
+        for message, subscriptions in messages:
+            for subscription in subscriptions:
+                self._record(insert, subscription, int(message.id))
 
     def delivery_changed(self, subscription: str, delivery: Delivery) -> None:
         self._record(
@@ -204,6 +205,8 @@ def _write(database: sqlite3.Connection, changes: list[tuple[str, tuple[Any, ...
 
 
 def _read(database: sqlite3.Connection, broker: Broker) -> None:
+    ((last,),) = database.execute("SELECT ifnull(max(id), 0) FROM messages")
+    broker.number_from(last + 1)
     now = _micros(broker.clock.now())
     database.execute(_PRUNE, (now,))
     messages = {row[0]: _message(row) for row in database.execute("SELECT * FROM messages ORDER BY id")}
