@@ -22,7 +22,7 @@ def morning(request: pytest.FixtureRequest, db: Connection, perform: Any) -> Any
 
     def run(job_id: str, clock: str) -> dict[str, Any]:
         answer: dict[str, Any] = perform(job_id, at=f"{request.param}T{clock}+08:00")
-        assert answer["http_status"] == 200, answer
+        assert answer["state"] == "succeeded", answer
         return answer
 
     return run
@@ -138,3 +138,15 @@ def test_left_over_alerts_close_with_the_first_scan(morning: Any, db: Connection
     assert all(promised(row.target_name) == row.status for row in db.execute(closed))
 
 
+
+
+@pytest.mark.parametrize("morning", DAYS[:1], indirect=True)
+def test_a_warning_that_was_escalated_does_not_worsen_the_project(morning: Any, db: Connection) -> None:
+    morning("daily_kit_check", "06:00")
+    morning("generate_shortage_alerts", "07:00")
+    morning("check_alert_escalation", "16:10")
+    morning("calculate_project_health", "17:00")
+    own = text("""
+        select p.health, array_agg(distinct a.base_level) as base, array_agg(distinct a.alert_level) as level
+        from erp.projects p join belfry.alert_records a on a.project_id = p.id where p.project_code = 'PJ17' group by 1""")
+    assert tuple(db.execute(own).one()) == ("H2", ["WARNING"], ["CRITICAL"])
