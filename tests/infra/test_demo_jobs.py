@@ -148,5 +148,6 @@ def test_a_warning_that_was_escalated_does_not_worsen_the_project(morning: Any, 
     morning("calculate_project_health", "17:00")
     own = text("""
         select p.health, array_agg(distinct a.base_level) as base, array_agg(distinct a.alert_level) as level
-        from erp.projects p join belfry.alert_records a on a.project_id = p.id where p.project_code = 'PJ17' group by 1""")
+        from erp.projects p join belfry.alert_records a on a.project_id = p.id
+        where p.project_code = 'PJ17' group by 1""")
     assert tuple(db.execute(own).one()) == ("H2", ["WARNING"], ["CRITICAL"])
