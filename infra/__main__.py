@@ -1,0 +1,35 @@
+"""The operator's command: `python -m infra <command>`, each with --help."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from infra.commands.outcome import BadInputError, NothingToDoError, OutOfReachError
+
+COMMANDS = {
+    "up": ("infra.commands.up", "run the whole of Belfry on this machine"),
+    "tick": ("infra.commands.tick", "one tick of a job, on the cloud that is up"),
+    "day": ("infra.commands.day", "one whole day of every job, on a clock of its own"),
+    "check": ("infra.check", "judge cron.yaml"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: python -m infra COMMAND [--help]\n")
+        print("\n".join(f"  {name:<8} {purpose}" for name, (_, purpose) in COMMANDS.items()))
+        return 0 if arguments else 2
+    command, *rest = arguments
+    if command not in COMMANDS:
+        print(f"command {command!r}: allowed are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        code: int = importlib.import_module(COMMANDS[command][0]).main(rest)
+    except (BadInputError, NothingToDoError, OutOfReachError) as error:
+        print(error, file=sys.stderr)
+        return error.code
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

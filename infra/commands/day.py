@@ -1,0 +1,81 @@
+"""`day --date D`: that whole day of every job on a clock of its own; prints what fired and who was told."""
+
+import asyncio
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+from infra.commands.outcome import BadInputError, OutOfReachError, parser
+from infra.local import day_report
+from infra.local.cloud import Cloud
+from infra.local.day import ZONE, Day, DayClock, bounds
+from infra.local.home import Home
+from shared.errors import BelfryError
+
+
+def main(argv: Sequence[str]) -> int:
+    asked = parser("day", __doc__)
+    asked.add_argument("--date", required=True, metavar="D", help="the day, such as 2026-03-02")
+    asked.add_argument("--keep", type=Path, metavar="DIR", help="keep the day's home there: database, letters, logs")
+    options = asked.parse_args(argv)
+    try:
+        day = date.fromisoformat(options.date)
+    except ValueError:
+        raise BadInputError(f"--date {options.date!r}: a day is allowed, such as 2026-03-02") from None
+    keep: Path | None = options.keep
+    if keep is not None and keep.exists() and any(keep.iterdir()):
+        raise BadInputError(f"--keep {keep}: a folder that is empty or not there yet is allowed")
+    if keep is not None:
+        return asyncio.run(_play(Home(keep), day, quiet=options.json))
+    with tempfile.TemporaryDirectory(prefix="belfry-day-") as folder:
+        return asyncio.run(_play(Home(Path(folder)), day, quiet=options.json))
+
+
+async def _play(home: Home, day: date, *, quiet: bool) -> int:
+    playing = asyncio.current_task()
+    assert playing is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
+    start, _ = bounds(day)
+    clock = DayClock(start)
+    # Not durable: a day that breaks off is played again.
+    cloud = Cloud(home, day=day, clock=clock, fast=True)
+    try:
+        await cloud.start()
+        played = Day(cloud, clock, day)
+        await played.play(_nothing if quiet else _progress)
+        with cloud.engine.connect() as connection:
+            jobs = day_report.fired(connection, played.answers)
+            letters = day_report.told(connection, start)
+            broken = day_report.broken_invariants(connection)
+    except asyncio.CancelledError:
+        return 130
+    except BelfryError as error:
+        raise OutOfReachError(f"{type(error).__name__}: {error}") from error
+    finally:
+        await cloud.stop()
+    if not quiet:
+        print("\n".join(day_report.table(jobs, letters)))
+    result = {
+        "date": day.isoformat(),
+        "ticks": sum(job.ticks for job in jobs),
+        "refused": sum(job.refused for job in jobs),
+        "broken_invariants": broken,
+        "jobs": day_report.as_json(jobs),
+        "told": day_report.as_json(letters),
+    }
+    print(json.dumps(result, ensure_ascii=False))
+    return 0
+
+
+def _progress(at: datetime, rung: int) -> None:
+    if rung:
+        print(f"{at.astimezone(ZONE):%H:%M} {rung} rang", file=sys.stderr, flush=True)
+
+
+def _nothing(at: datetime, rung: int) -> None:
+    """Nobody watches."""

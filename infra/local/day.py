@@ -1,0 +1,130 @@
+"""How does a whole day ring in a minute? On a clock that jumps from one due time to the next."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine, text
+
+from infra.local.cloud import Cloud
+from infra.local.pubsub.clock import Alarm
+from infra.local.ticks import Answer, Tick, due
+from shared.errors import BelfryError
+
+ZONE = ZoneInfo("Asia/Shanghai")
+MINUTE = timedelta(minutes=1)
+PATIENCE = 120.0  # real seconds until one instant's work must be done
+RUNS, DELIVERIES = "sweep_runs", "sweep_deliveries"
+
+_SWEPT = text("update belfry.jobs set swept_through = :start")
+# What the functions still have in hand; a message that waits for its time has not been handed to anybody.
+_IN_HAND = text("""
+  select (select count(*) from belfry.job_executions where state = 'running')
+       + (select count(*) from belfry.notification_deliveries
+          where state = 'sending' or state = 'queued' and next_attempt_at <= :now)
+       + (select count(*) from belfry.outbox where published_at is null)""")
+_RUNS_TO_START = text("""
+  select min(case when state = 'waiting' then cast(:now as timestamptz) else coalesce(retry_at, :now) end)
+  from belfry.job_executions
+  where state in ('pending', 'waiting', 'retry_wait')""")
+_DELIVERIES_TO_MOVE = text("""
+  select min(next_attempt_at) from belfry.notification_deliveries
+  where state in ('deferred', 'retry_wait', 'uncertain')""")
+
+
+class NotDrainedError(BelfryError):
+    """Something that was due did not come to its end."""
+
+
+class DayClock:
+    """Stands still until it is put forward. Alarms never ring: the day itself posts what is due."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def call_at(self, when: datetime, action: Callable[[], None]) -> Alarm:
+        return _Never()
+
+
+class _Never:
+    def cancel(self) -> None:
+        """There is nothing to forget."""
+
+
+@dataclass
+class Day:
+    """Plays one day of the factory on a cloud whose clock is `clock`."""
+
+    cloud: Cloud
+    clock: DayClock
+    day: date
+    answers: list[Answer] = field(default_factory=list)
+
+    async def play(self, shown: Callable[[datetime, int], None] = lambda at, rung: None) -> None:
+        """Every tick in time order; `shown` is told each instant and how many jobs rang at it."""
+        start, end = bounds(self.day)
+        with self.cloud.engine.connect() as connection:
+            connection.execute(_SWEPT, {"start": start - MINUTE})
+        jobs = [job for job in self.cloud.file.jobs.values() if job.id not in (RUNS, DELIVERIES)]
+        rings: dict[datetime, list[Tick]] = {}
+        for tick in due(jobs, start - MINUTE, end - MINUTE):
+            rings.setdefault(tick.at, []).append(tick)
+        sweeps = {start + timedelta(hours=hour, minutes=59) for hour in range((end - start) // timedelta(hours=1))}
+        self._wake: set[datetime] = set()
+        self.clock.at = start
+        while left := {at for at in rings.keys() | sweeps | self._wake if self.clock.at <= at < end}:
+            self.clock.at = at = min(left)
+            together = rings.pop(at, [])
+            sweeps.discard(at)
+            self._wake.discard(at)
+            await self._post(together)
+            await self._sweep(at, hourly=at.minute == 59)
+            shown(at, len(together))
+
+    async def _post(self, ticks: list[Tick]) -> None:
+        self.answers += await asyncio.gather(*(self.cloud.poster.post(tick, self.clock.at) for tick in ticks))
+        await self._drained()
+
+    async def _sweep(self, at: datetime, *, hourly: bool) -> None:
+        """The sweepers' ticks of this minute, where they have something to do; and when they will have."""
+        if hourly or self._when(_RUNS_TO_START) == at:
+            await self._post([Tick(at, RUNS)])
+        await self._post([Tick(at, DELIVERIES)])
+        for query in (_RUNS_TO_START, _DELIVERIES_TO_MOVE):
+            when = self._when(query)
+            if when is not None:
+                self._wake.add(max(when, at + MINUTE))
+
+    def _when(self, query: object) -> datetime | None:
+        """The minute at which the first of them is due, now if it is past."""
+        with self.cloud.engine.connect() as connection:
+            found: datetime | None = connection.execute(query, {"now": self.clock.at}).scalar_one_or_none()  # type: ignore[call-overload]
+        if found is None:
+            return None
+        up = found.replace(second=0, microsecond=0)
+        return max(self.clock.at, up if up == found else up + MINUTE)
+
+    async def _drained(self) -> None:
+        until = asyncio.get_running_loop().time() + PATIENCE
+        while in_hand := self._in_hand(self.cloud.engine):
+            if asyncio.get_running_loop().time() > until:
+                raise NotDrainedError(
+                    f"at {self.clock.at:%H:%M} UTC {in_hand} runs, deliveries or messages did not end"
+                )
+            await asyncio.sleep(0.02)
+
+    def _in_hand(self, engine: Engine) -> int:
+        with engine.connect() as connection:
+            count: int = connection.execute(_IN_HAND, {"now": self.clock.at}).scalar_one()
+            return count
+
+
+def bounds(day: date) -> tuple[datetime, datetime]:
+    """A day of the factory: from its midnight to the next."""
+    start = datetime.combine(day, time(), ZONE)
+    return start, start + timedelta(days=1)

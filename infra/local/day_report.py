@@ -1,0 +1,113 @@
+"""What did a day bring? What fired and how it ended, and who was told what, over which channel."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from infra.local.ticks import Answer
+from shared import i18n
+
+_FIRED = text("""
+  with counted as (
+    select e.job_id, c.key, sum(c.value::numeric) as n
+    from belfry.job_executions e, jsonb_each_text(e.counters) c
+    where jsonb_typeof(e.counters -> c.key) = 'number'
+    group by e.job_id, c.key
+  ), ended as (
+    select job_id, case when reason is null then state else state || '/' || reason end as state, count(*) as n
+    from belfry.job_executions group by 1, 2
+  )
+  select j.job_id, (select coalesce(jsonb_object_agg(state, n), '{}') from ended where job_id = j.job_id) as states,
+         (select coalesce(jsonb_object_agg(key, n), '{}') from counted where job_id = j.job_id and n <> 0) as counters
+  from belfry.jobs j where j.status = 'active' order by j.category, j.job_id""")
+_TOLD = text("""
+  select u.real_name, d.channel, d.state, d.reason, n.type, n.reason as why, n.severity, n.facts,
+         a.target_no, a.target_name
+  from belfry.notification_deliveries d
+  join belfry.notifications n on n.id = d.notification_id
+  left join belfry.alert_records a on a.id = n.alert_id
+  left join erp.users u on u.id = d.user_id
+  where n.created_at >= :start
+  order by u.real_name, d.channel, d.id""")
+_INVARIANTS = text("""
+  select table_name from information_schema.views where table_schema = 'belfry' and table_name like 'v\\_invariant%'""")
+
+
+@dataclass(frozen=True)
+class Fired:
+    """One job's day. `refused` counts answers that were no 2xx."""
+
+    job: str
+    ticks: int
+    states: dict[str, int]
+    counters: dict[str, int]
+    refused: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """Messages of one subject to one person over one channel."""
+
+    user: str
+    channel: str
+    state: str
+    subject: str
+    count: int
+
+
+def fired(connection: Connection, answers: Iterable[Answer]) -> list[Fired]:
+    posted, refused = Counter[str](), Counter[str]()
+    for answer in answers:
+        posted[answer.tick.job] += 1
+        refused[answer.tick.job] += not answer.good
+    return [
+        Fired(job, posted[job], states, {name: int(n) for name, n in counters.items()}, refused[job])
+        for job, states, counters in connection.execute(_FIRED)
+    ]
+
+
+def told(connection: Connection, start: Any) -> list[Told]:
+    rows = connection.execute(_TOLD, {"start": start}).mappings()
+    counted = Counter(
+        (row["real_name"] or "?", row["channel"], _state(row["state"], row["reason"]), _subject(row)) for row in rows
+    )
+    return [Told(*key, count) for key, count in counted.items()]
+
+
+def broken_invariants(connection: Connection) -> dict[str, int]:
+    """Rows of the views that must be empty, by view; an empty answer is the good one."""
+    views = list(connection.execute(_INVARIANTS).scalars())
+    counts = {view: connection.execute(text(f"select count(*) from belfry.{view}")).scalar_one() for view in views}  # noqa: S608
+    return {view: count for view, count in counts.items() if count}
+
+
+def table(jobs: Iterable[Fired], letters: Iterable[Told]) -> Iterator[str]:
+    """Both lists for a reader, line by line."""
+    yield f"{'job':<28} {'ticks':>5}  {'ended':<34} counted"
+    for job in jobs:
+        ended = " ".join(f"{state}:{n}" for state, n in sorted(job.states.items()))
+        counters = " ".join(f"{name}={n}" for name, n in sorted(job.counters.items()))
+        yield f"{job.job:<28} {job.ticks:>5}  {ended:<34} {counters}".rstrip()
+        if job.refused:
+            yield f"{'':<28} {job.refused:>5}  refused"
+    yield ""
+    yield "told"
+    for letter in letters:
+        times = f" x{letter.count}" if letter.count > 1 else ""
+        yield f"  {letter.user}  {letter.channel}  {letter.state}  {letter.subject}{times}"
+
+
+def as_json(things: Iterable[Fired] | Iterable[Told]) -> list[dict[str, Any]]:
+    return [asdict(thing) for thing in things]
+
+
+def _state(state: str, reason: str | None) -> str:
+    return f"{state}/{reason}" if reason else state
+
+
+def _subject(row: Any) -> str:
+    names = {"level": row["severity"], "target_no": row["target_no"], "target_name": row["target_name"]}
+    return i18n.render(row["type"], "zh", {**names, **row["facts"]}, reason=row["why"]).title
