@@ -22,6 +22,8 @@ from sqlalchemy import Connection, text
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request as WerkzeugRequest
 
+pytest.register_assert_rewrite("tests.acceptance")  # its failures show what differed
+
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = "belfry_template"
 PROJECT = "belfry-local"

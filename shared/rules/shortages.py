@@ -34,7 +34,8 @@ def shortage_level(
 
     Both together cancel out. Without a required day it is INFO, and a data defect.
     """
-    level = shortage_ladder(critical_days, warning_days).answer(days_left)
-    if days_left is None or level is None:
-        return level
+    ladder = shortage_ladder(critical_days, warning_days)
+    level = ladder.answer(days_left)
+    if level is None:
+        return ladder.otherwise
     return shifted(level, (impact == "STOP") - (share < minor_percent))

@@ -1,0 +1,1 @@
+"""What the business decides, in plain Python: levels, ladders, scores. No database, no clock, no dependency."""

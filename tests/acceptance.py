@@ -1,0 +1,252 @@
+"""What must hold for every job that alerts? The promises of rulebook 9.1, each a sentence, over a small table per job.
+
+A job's test says how one row violates its rule, and runs the promises::
+
+    JOB = AlertJob("check_overdue_issues", "ISSUE_OVERDUE", clock="09:00", violate=..., clear=..., worsen=..., multiply=...)
+
+    @pytest.mark.parametrize("promise", promises(JOB), ids=sentence)
+    def test_the_job_keeps_its_promise(promise: Promise, db: Connection, perform: Perform) -> None:
+        promise(JOB, db, perform)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, event, text
+
+from tests.conftest import Perform
+from tests.factories import TODAY, Erp
+
+STATEMENTS = 15  # the most that a tick may need, whatever it finds (A-10)
+
+
+@dataclass(frozen=True)
+class AlertJob:
+    """A job, its rule, the local time of its tick, and what happens to one row.
+
+    `violate(erp, day)` makes a row that violates the rule from that day on, not the day before, and answers its target id.
+    `clear` and `worsen` change that row; `spoil(erp, day)` makes one that cannot be judged and answers its item type;
+    `multiply(db, target, n)` makes n more violating rows. `reasons` says per promise why it does not apply.
+    """
+
+    job_id: str
+    rule: str
+    clock: str
+    violate: Callable[[Erp, date], int]
+    clear: Callable[[Connection, int], None]
+    multiply: Callable[[Connection, int, int], None]
+    worsen: Callable[[Connection, int], None] | None = None
+    spoil: Callable[[Erp, date], str] | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def at(self, day: date = TODAY, clock: str | None = None) -> str:
+        return f"{day}T{clock or self.clock}+08:00"
+
+
+Promise = Callable[[AlertJob, Connection, Perform], None]
+
+
+def promises(job: AlertJob) -> list[Promise]:
+    """Every promise but those for which the job gives a reason."""
+    unknown = set(job.reasons) - {promise.__name__ for promise in PROMISES}
+    if unknown:
+        raise ValueError(f"{job.job_id} excuses itself from {unknown}, which nobody asks of it")
+    return [promise for promise in PROMISES if promise.__name__ not in job.reasons]
+
+
+def sentence(promise: Promise) -> str:
+    return promise.__name__
+
+
+def the_same_slot_twice_writes_and_sends_nothing(job: AlertJob, db: Connection, perform: Perform) -> None:
+    """A-1, by the ledger and, for a second run by hand of the same time, by the body itself."""
+    job.violate(Erp(db), TODAY)
+    assert perform(job.job_id, job.at())["state"] == "succeeded"
+    before, told = everything(db), (alerts(db), messages(db), events(db))
+    again = perform(job.job_id, job.at())
+    assert again["status"] == "duplicate", again
+    assert everything(db) == before
+    assert perform(job.job_id, job.at(), kind="manual")["state"] == "succeeded"
+    assert (alerts(db), messages(db), events(db)) == told
+
+
+def a_condition_that_clears_resolves_the_alert_without_a_message(job: AlertJob, db: Connection, perform: Perform) -> None:
+    """A-2"""
+    target = job.violate(Erp(db), TODAY)
+    perform(job.job_id, job.at())
+    told = messages(db)
+    job.clear(db, target)
+    perform(job.job_id, job.at(), kind="manual")
+    assert [a["status"] for a in alerts(db) if a["rule_code"] == job.rule] == ["RESOLVED"]
+    assert [m for m in messages(db) if m not in told and m["type"] == job.rule] == []
+
+
+def an_acknowledged_alert_is_not_raised_again(job: AlertJob, db: Connection, perform: Perform) -> None:
+    """A-3"""
+    job.violate(Erp(db), TODAY)
+    perform(job.job_id, job.at())
+    db.execute(text("update belfry.alert_records set status = 'ACKNOWLEDGED'"))
+    perform(job.job_id, job.at(), kind="manual")
+    assert [a["status"] for a in alerts(db) if a["rule_code"] == job.rule] == ["ACKNOWLEDGED"]
+
+
+def a_worse_level_upgrades_the_same_alert_and_tells_once(job: AlertJob, db: Connection, perform: Perform) -> None:
+    """A-4"""
+    assert job.worsen is not None
+    target = job.violate(Erp(db), TODAY)
+    perform(job.job_id, job.at())
+    before = alerts(db)
+    job.worsen(db, target)
+    for _ in range(2):
+        perform(job.job_id, job.at(), kind="manual")
+    (was,), (now,) = before, alerts(db)
+    assert now["id"] == was["id"]
+    assert now["rank"] > was["rank"], (was, now)
+    assert [m["reason"] for m in messages(db) if m["alert_id"] == now["id"]] == ["NEW", "UPGRADED"]
+
+
+def a_row_that_cannot_be_judged_is_listed_and_the_others_are_done(job: AlertJob, db: Connection, perform: Perform) -> None:
+    """A-5"""
+    assert job.spoil is not None
+    target = job.violate(Erp(db), TODAY)
+    item_type = job.spoil(Erp(db), TODAY)
+    assert perform(job.job_id, job.at())["state"] == "partial"
+    (item,) = db.execute(text("select item_type, status, error from belfry.execution_items")).all()
+    assert (item.item_type, item.status) == (item_type, "failed")
+    assert item.error
+    assert [a["target_id"] for a in alerts(db) if a["rule_code"] == job.rule] == [target]
+
+
+def a_rule_that_is_switched_off_says_nothing_and_touches_no_alert(job: AlertJob, db: Connection, perform: Perform) -> None:
+    """A-8"""
+    erp = Erp(db)
+    target = job.violate(erp, TODAY)
+    perform(job.job_id, job.at())
+    before = [a for a in alerts(db) if a["rule_code"] == job.rule]
+    db.execute(text("update belfry.alert_rules set is_enabled = false where rule_code = :code"), {"code": job.rule})
+    job.clear(db, target)
+    job.violate(erp, TODAY)
+    assert perform(job.job_id, job.at(TODAY + timedelta(days=1)))["state"] == "succeeded"
+    assert [a for a in alerts(db) if a["rule_code"] == job.rule] == before
+
+
+def a_dry_run_counts_and_lists_but_changes_no_row(job: AlertJob, db: Connection, perform: Perform) -> None:
+    """A-9"""
+    job.violate(Erp(db), TODAY)
+    perform(job.job_id, job.at(TODAY - timedelta(days=2)))
+    before = everything(db)
+    answer = perform(job.job_id, job.at(), dry_run=True)
+    assert answer["status"] == "dry_run", answer
+    assert answer["counters"]["created"] == 1
+    assert [a["rule_code"] for a in answer["would"]["alerts"]] == [job.rule]
+    assert everything(db) == before
+
+
+def the_number_of_statements_does_not_depend_on_the_rows(job: AlertJob, db: Connection, perform: Perform) -> None:
+    """A-10"""
+    target = job.violate(Erp(db), TODAY)
+    perform(job.job_id, job.at(TODAY - timedelta(days=2)))  # opens the connection, finds nothing
+    job.multiply(db, target, 9)
+    with counted_statements(db) as few:
+        assert perform(job.job_id, job.at())["counters"]["created"] == 10
+    job.multiply(db, target, 990)
+    with counted_statements(db) as many:
+        assert perform(job.job_id, job.at(TODAY + timedelta(days=1)))["counters"]["created"] == 990
+    assert few == many
+    assert len(many) <= STATEMENTS, many
+
+
+def the_business_day_begins_at_local_midnight(job: AlertJob, db: Connection, perform: Perform) -> None:
+    """A-11: five past midnight in Shanghai is still yesterday in UTC."""
+    target = job.violate(Erp(db), TODAY)
+    perform(job.job_id, job.at(TODAY - timedelta(days=1), "23:55"), kind="manual")
+    assert [a for a in alerts(db) if a["rule_code"] == job.rule] == []
+    perform(job.job_id, job.at(TODAY, "00:05"), kind="manual")
+    assert [a["target_id"] for a in alerts(db) if a["rule_code"] == job.rule] == [target]
+
+
+PROMISES: list[Promise] = [
+    the_same_slot_twice_writes_and_sends_nothing,
+    a_condition_that_clears_resolves_the_alert_without_a_message,
+    an_acknowledged_alert_is_not_raised_again,
+    a_worse_level_upgrades_the_same_alert_and_tells_once,
+    a_row_that_cannot_be_judged_is_listed_and_the_others_are_done,
+    a_rule_that_is_switched_off_says_nothing_and_touches_no_alert,
+    a_dry_run_counts_and_lists_but_changes_no_row,
+    the_number_of_statements_does_not_depend_on_the_rows,
+    the_business_day_begins_at_local_midnight,
+]
+
+
+def copies_of(table: Table, number: str) -> Callable[[Connection, int, int], None]:
+    """A `multiply` for a table whose rows differ only in the text of one unique column."""
+    names = [column.name for column in table.columns if column.name not in ("id", number)]
+
+    def multiply(db: Connection, target: int, n: int) -> None:
+        db.execute(
+            text(f"""insert into {table.fullname} ({number}, {", ".join(names)})
+              select {number} || '-' || count || '-' || g, {", ".join(names)} from {table.fullname},
+                (select count(*) from {table.fullname}) c, generate_series(1, :n) g where id = :id"""),
+            {"n": n, "id": target},
+        )
+
+    return multiply
+
+
+def everything(db: Connection) -> dict[str, str]:
+    """The content of every table of both schemas, as one checksum a table."""
+    tables = db.execute(
+        text("select schemaname || '.' || relname from pg_stat_user_tables where schemaname in ('erp', 'belfry') order by 1")
+    ).scalars()
+    checksum = "select '{0}', coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from {0} t"
+    found = db.execute(text(" union all ".join(checksum.format(name) for name in tables)))
+    return {name: value for name, value in found}
+
+
+def alerts(db: Connection) -> list[Mapping[str, Any]]:
+    """Every alert as it stands; without what changes when nothing does."""
+    rows = db.execute(
+        text("""select a.id, r.rule_code, a.target_id, a.target_no, a.base_level, a.alert_level,
+                  belfry.level_rank(a.alert_level) as rank, a.status, a.facts, a.recipients, a.trigger_value,
+                  a.threshold_value, a.project_id, a.version
+                from belfry.alert_records a join belfry.alert_rules r on r.id = a.rule_id order by a.id""")
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def messages(db: Connection) -> list[Mapping[str, Any]]:
+    """Every thing told, to whom and on which channel."""
+    rows = db.execute(
+        text("""select n.id, n.type, n.reason, n.severity, n.alert_id, n.facts, n.dedupe_key,
+                  array_agg(d.user_id || ' ' || d.channel order by d.id) filter (where d.id is not null) as told
+                from belfry.notifications n left join belfry.notification_deliveries d on d.notification_id = n.id
+                group by n.id order by n.id""")
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def events(db: Connection) -> list[tuple[Any, ...]]:
+    """The history of every alert."""
+    return [tuple(row) for row in db.execute(text("select id, alert_id, event from belfry.alert_events order by id"))]
+
+
+@contextmanager
+def counted_statements(db: Connection) -> Iterator[list[str]]:
+    """The first words of every statement that other connections of this process send meanwhile."""
+    seen: list[str] = []
+
+    def count(conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
+        if conn.engine is not db.engine:
+            seen.append(re.sub(r"[\d\s]+", " ", statement)[:60])
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
