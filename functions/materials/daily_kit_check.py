@@ -1,4 +1,4 @@
-"""Kit check: which work orders have their material, from stock and purchases in time, and which can start today."""
+"""Kit check: which work orders have their material, from stock or purchases in time, and which can start now."""
 
 from datetime import datetime, time
 
@@ -10,7 +10,7 @@ from shared.notifications import notify
 
 @job
 def daily_kit_check(run: Run) -> None:
-    """Store the day's checks of all orders in one pass, alert on low kits and missing bills, tell workshops at 07:30."""
+    """Store the checks of all orders in one pass, alert on low kits and missing bills, tell workshops what can start."""
     day, params = run.biz_date, run.params
     window = kits.Window(day, params["window_days"], params["overdue_days"])
     digest_at = datetime.combine(day, time.fromisoformat(params["digest_at"]), run.time_zone)

@@ -3,10 +3,11 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, case, func, literal, null, or_, select
+from sqlalchemy import Numeric, Select, Text, and_, case, cast, func, literal, null, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 
 from shared.erp import kits
+from shared.erp.facts import facts
 from shared.erp.kit_checks import of_day
 from shared.erp.live import in_live_project
 from shared.erp.side_tables import kit_check_items, kit_checks
@@ -37,17 +38,17 @@ def low(day: date, min_rate: int, critical_days: int) -> Select[Any]:
     loudness = level(
         _check.kit_rate, days, _check.can_start, started, min_rate=min_rate, critical_days=critical_days
     ).label("level")
-    facts = _about_order() + func.jsonb_build_object(
-        "days_to_start", days, "started", started, "can_start", _check.can_start,
-        "kit_rate", func.trim_scale(_check.kit_rate), "start_kit_rate", func.trim_scale(_check.start_kit_rate),
-        "min_rate", min_rate, "total_items", _check.total_items, "fulfilled_items", _check.fulfilled_items,
-        "in_transit_items", _check.in_transit_items, "shortage_items", _check.shortage_items,
-        "lines", func.coalesce(missing.c.lines, func.jsonb_build_array()),
-    )
+    told = _about_order() | {
+        "days_to_start": days, "started": started, "can_start": _check.can_start,
+        "kit_rate": func.trim_scale(_check.kit_rate), "start_kit_rate": func.trim_scale(_check.start_kit_rate),
+        "min_rate": min_rate, "total_items": _check.total_items, "fulfilled_items": _check.fulfilled_items,
+        "in_transit_items": _check.in_transit_items, "shortage_items": _check.shortage_items,
+        "lines": func.coalesce(missing.c.lines, func.jsonb_build_array()),
+    }
     found = select(
         _order.id.label("target_id"), _order.work_order_no.label("target_no"), _order.task_name.label("target_name"),
         _order.project_id, loudness, func.array_cat(_people(), missing.c.buyers).label("recipients"),
-        facts.label("facts"), _check.kit_rate.label("trigger_value"), literal(min_rate).label("threshold_value"),
+        facts(told).label("facts"), _check.kit_rate.label("trigger_value"), literal(min_rate).label("threshold_value"),
     ).select_from(_checked_orders(day).outerjoin(missing, missing.c.kit_check_id == _check.id)).where(
         of_day(day), _check.kit_status != "NO_BOM"
     ).subquery()
@@ -56,11 +57,11 @@ def low(day: date, min_rate: int, critical_days: int) -> Select[Any]:
 
 def without_bom(day: date) -> Select[Any]:
     """Orders that nothing can be said about, because nobody released a bill of material for them."""
-    facts = _about_order() + func.jsonb_build_object("machine_code", machines.c.machine_code)
+    told = _about_order() | {"machine_code": machines.c.machine_code}
     return select(
         _order.id.label("target_id"), _order.work_order_no.label("target_no"), _order.task_name.label("target_name"),
-        _order.project_id, literal("WARNING").label("level"), _people().label("recipients"), facts.label("facts"),
-        null().label("trigger_value"), null().label("threshold_value"),
+        _order.project_id, literal("WARNING").label("level"), _people().label("recipients"), facts(told).label("facts"),
+        cast(null(), Numeric).label("trigger_value"), cast(null(), Numeric).label("threshold_value"),
     ).select_from(_checked_orders(day).outerjoin(machines, machines.c.id == _order.machine_id)).where(
         of_day(day), _check.kit_status == "NO_BOM"
     )
@@ -84,18 +85,18 @@ def present() -> Select[Any]:
 
 def startable(day: date, not_before: datetime) -> Select[Any]:
     """Per workshop the orders due to start, today or since longer, whose material lies ready: for its manager."""
-    line = func.jsonb_build_object(
-        "work_order_no", _order.work_order_no, "task_name", _order.task_name, "project_name", _project.project_name,
-        "plan_qty", func.trim_scale(func.coalesce(_order.plan_qty, 1)), "plan_start", _order.plan_start_date,
-    )
+    line = facts({
+        "work_order_no": _order.work_order_no, "task_name": _order.task_name, "project_name": _project.project_name,
+        "plan_qty": func.trim_scale(func.coalesce(_order.plan_qty, 1)), "plan_start": _order.plan_start_date,
+    })
     listed = func.jsonb_agg(aggregate_order_by(line, _order.plan_start_date, _order.work_order_no))
     key = func.concat("DIGEST_KIT|WORKSHOP|", _workshop.id, "|", literal(day), "|", _workshop.manager_id)
     return select(
         key.label("dedupe_key"),
         array([user(_workshop.manager_id)]).label("recipients"), literal("INFO").label("severity"),
-        func.jsonb_build_object(
-            "workshop_name", _workshop.workshop_name, "day", literal(day), "total", func.count(), "orders", listed
-        ).label("facts"),
+        facts({
+            "workshop_name": _workshop.workshop_name, "day": literal(day), "total": func.count(), "orders": listed,
+        }).label("facts"),
         literal(not_before).label("not_before"),
     ).select_from(_checked_orders(day)).where(
         of_day(day), _check.can_start, _order.status.in_(kits.UNSTARTED), _order.plan_start_date <= day,
@@ -113,11 +114,11 @@ def _people() -> Any:
     return array([user(_workshop.manager_id), user(_project.pm_id)])
 
 
-def _about_order() -> Any:
-    return func.jsonb_build_object(
-        "project_code", _project.project_code, "project_name", _project.project_name,
-        "workshop_name", _workshop.workshop_name, "plan_start", _order.plan_start_date,
-    )
+def _about_order() -> dict[str, Any]:
+    return {
+        "project_code": _project.project_code, "project_name": _project.project_name,
+        "workshop_name": _workshop.workshop_name, "plan_start": _order.plan_start_date,
+    }
 
 
 def _missing_lines() -> Any:
@@ -127,10 +128,10 @@ def _missing_lines() -> Any:
         partition_by=i.kit_check_id,
         order_by=(i.item_status.desc(), (i.shortage_qty / func.nullif(i.required_qty, 0)).desc(), m.material_code),
     )
-    line = func.jsonb_build_object(
-        "material_code", m.material_code, "material_name", m.material_name, "unit", m.unit, "status", i.item_status,
-        "required", func.trim_scale(i.required_qty), "short", func.trim_scale(i.shortage_qty), "eta", i.eta_date,
-    )
+    line = facts({
+        "material_code": m.material_code, "material_name": m.material_name, "unit": m.unit, "status": i.item_status,
+        "required": func.trim_scale(i.required_qty), "short": func.trim_scale(i.shortage_qty), "eta": i.eta_date,
+    })
     each = select(i.kit_check_id, line.label("line"), place.label("place"), user(m.buyer_id).label("buyer")).join_from(
         kit_check_items, materials, m.id == i.material_id
     ).where(i.item_status != "FULFILLED").subquery().c
