@@ -70,7 +70,7 @@ def row(spec: JobSpec, target_uri: str | None) -> dict[str, Any]:
     }
 
 
-def ring(job: Mapping[str, Any], account: str) -> Ring | None:
+def ring(job: Mapping[str, Any], account: str, *, made_here: bool) -> Ring | None:
     """What Cloud Scheduler should hold of a row; None for a job that only its upstream fires, or that is gone.
 
     Disabled and paused jobs are paused there; a pause with an end is not, or nobody would end it: the claim records
@@ -87,6 +87,7 @@ def ring(job: Mapping[str, Any], account: str) -> Ring | None:
         uri=job["target_uri"],
         deadline=max(15, min(LONGEST_DEADLINE, job["timeout_s"] + 60)),
         account=account,
+        made_here=made_here,
         paused=not enabled or (job["paused"] and job["paused_until"] is None),
     )
 

@@ -180,7 +180,7 @@ class _Look:
         for job_id, ring in self._rings.items():
             if job_id not in self._live:
                 self._scheduler.create(ring)
-            elif ring != self._live[job_id]:
+            elif self._live[job_id].differences(ring):
                 self._scheduler.change(self._live[job_id], ring)
         for job_id in self._silent():
             self._scheduler.remove(self._live[job_id])
@@ -211,14 +211,14 @@ class _Look:
         job_id = row["job_id"]
         self._rings.pop(job_id, None)
         yield from _misfits(row)
+        made_here = row["origin"] == "custom" or (self._scheduler is not None and self._scheduler.owns_targets)
         try:
-            ring = declared.ring(row, self._scheduler.account if self._scheduler else "")
+            ring = declared.ring(row, self._scheduler.account if self._scheduler else "", made_here=made_here)
         except ScheduleError as wrong:
             yield f"the schedule in force does not fit: {wrong}"
             return
         if ring is None or self._scheduler is None:
             return
-        made_here = self._scheduler.owns_targets or row["origin"] == "custom"
         if job_id not in self._live and not made_here:
             yield "Cloud Scheduler has no such job; Terraform makes it"
             return

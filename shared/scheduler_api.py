@@ -23,7 +23,11 @@ RETRIES = {"retry_count": 3, "min_backoff_duration": {"seconds": 10}}  # of an a
 
 @dataclass(frozen=True)
 class Ring:
-    """One job as Cloud Scheduler should hold it, or holds it. Equal when nothing is left to do."""
+    """One job as Cloud Scheduler should hold it, or holds it.
+
+    `made_here`: Belfry makes this job with its target (always locally; in the cloud only custom jobs). Of the others
+    Terraform owns the target, and Belfry writes schedule and pause only.
+    """
 
     job_id: str
     schedule: str
@@ -32,13 +36,14 @@ class Ring:
     deadline: int  # seconds
     account: str
     paused: bool
+    made_here: bool = field(default=True, compare=False)
     next_at: datetime | None = field(default=None, compare=False)
     last_at: datetime | None = field(default=None, compare=False)
     last_code: int = field(default=0, compare=False)  # google.rpc.Code of the last attempt
 
     def differences(self, other: Ring) -> dict[str, tuple[Any, Any]]:
-        """Field by field: what is here, what the other one has."""
-        names = ("schedule", "time_zone", "uri", "deadline", "account", "paused")
+        """Field by field: what is here, what the other one shall have."""
+        names = ("schedule", "time_zone", "paused", *(("uri", "deadline", "account") if other.made_here else ()))
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in names}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
@@ -46,8 +51,7 @@ class Ring:
 class SchedulerApi:
     """The jobs of one project and location.
 
-    `owns_targets`: Belfry makes the jobs with their targets (the local cloud). In the cloud Terraform does, and Belfry
-    writes schedules and pauses only.
+    `owns_targets`: there is no Terraform here, Belfry makes every job (the local cloud).
     """
 
     def __init__(self, client: CloudSchedulerClient, project: str, location: str, *, owns_targets: bool) -> None:
@@ -72,7 +76,7 @@ class SchedulerApi:
         if new.paused and not old.paused:
             self._turn(new.job_id, paused=True)
         paths: list[str] = [name for name in ("schedule", "time_zone") if name in changed]
-        if self.owns_targets and changed & {"uri", "deadline", "account"}:
+        if changed & {"uri", "deadline", "account"}:
             paths += ["http_target", "attempt_deadline", "retry_config"]
         if paths:
             mask = {"paths": paths}
