@@ -69,5 +69,5 @@ def _hook(name):
     setattr(smtplib.SMTP, name, hooked)
 
 
-for _name in ("connect", "ehlo", "mail", "rcpt", "data"):
+for _name in ("connect", "ehlo", "mail", "rcpt", "docmd", "getreply"):
     _hook(_name)
