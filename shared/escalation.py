@@ -42,7 +42,8 @@ due as materialized (
     and (a.mute_until is null or a.mute_until <= cast(:now as timestamptz)) and c.clock <= l.since
     and (a.alert_level <> 'URGENT' or cast(:urgent_repeats_per_day as int) > (
       select count(*) from belfry.alert_events e
-      where e.alert_id = a.id and e.event = 'ESCALATED' and e.from_level = 'URGENT' and (e.at at time zone :zone)::date = cast(:day as date)))
+      where e.alert_id = a.id and e.event = 'ESCALATED' and e.from_level = 'URGENT'
+        and (e.at at time zone :zone)::date = cast(:day as date)))
   for update of a),
 people as (
   select d.id, h.id as handler, m.id as manager, b.id as boss, p.pm_id as pm

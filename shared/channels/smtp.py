@@ -139,9 +139,10 @@ class Conversation:
     def _start_tls(self, smtp: smtplib.SMTP) -> bool:
         if not smtp.has_extn("starttls"):
             return False
-        code, answer = smtp.starttls(context=ssl.create_default_context())
-        if code != 220:
-            raise self._refused("starttls", code, answer)
+        try:
+            smtp.starttls(context=ssl.create_default_context())
+        except smtplib.SMTPResponseException as error:
+            raise self._refused("starttls", error.smtp_code, error.smtp_error) from None
         smtp.ehlo()
         return True
 
