@@ -1,0 +1,22 @@
+"""How does a row become what the pages read? By the names of its columns."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import cache
+from typing import Any, TypeVar
+
+from sqlalchemy import Row
+
+T = TypeVar("T")
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def read(kind: type[T], row: Row[Any]) -> T:
+    """The dataclass of a row; columns that it does not name are left out."""
+    columns = row._mapping
+    return kind(**{name: columns[name] for name in _names(kind)})
