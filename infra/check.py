@@ -1,11 +1,11 @@
 """Is cron.yaml right? Prints every error and warning with its line and column; exit 2 when it is not."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from infra.commands.outcome import parser
 from shared import schedule
 from shared.cronfile import CronFileError, load
 
@@ -13,11 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m infra check", description=__doc__)
-    parser.add_argument("file", nargs="?", type=Path, default=ROOT / "cron.yaml", help="the file to judge")
-    parser.add_argument("--without-sources", action="store_true", help="do not look for the functions' own files")
-    parser.add_argument("--json", action="store_true", help="print the JSON line only")
-    options = parser.parse_args(argv)
+    asked = parser("check", __doc__)
+    asked.add_argument("file", nargs="?", type=Path, default=ROOT / "cron.yaml", help="the file to judge")
+    asked.add_argument("--without-sources", action="store_true", help="do not look for the functions' own files")
+    options = asked.parse_args(argv)
     sources = None if options.without_sources else options.file.resolve().parent
     try:
         file = load(options.file, sources=sources, at=schedule.now())
