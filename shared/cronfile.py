@@ -9,7 +9,8 @@ from typing import Any
 
 from shared import cronfile_rules as rules
 from shared import cronfile_warnings as warnings
-from shared.cronfile_fields import FILE, FUNCTION, JOB, POLICIES, RESOURCES, section
+from shared.cronfile_checks import section
+from shared.cronfile_fields import FILE, FUNCTION, JOB, POLICIES, RESOURCES
 from shared.cronfile_specs import CATEGORIES, CronFile, CronFileError, FunctionSpec, JobSpec
 from shared.cronfile_yaml import Node, Problem, UnreadableError, read
 from shared.unix_cron import Expression

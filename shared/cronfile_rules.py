@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from shared.cronfile_fields import listed, meant
+from shared.cronfile_checks import listed, meant
 from shared.cronfile_specs import JobSpec
 from shared.cronfile_yaml import Node, Problem
 from shared.schedule import Schedule, ScheduleError
