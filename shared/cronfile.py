@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,11 +20,14 @@ __all__ = ["CATEGORIES", "CronFile", "CronFileError", "FunctionSpec", "JobSpec",
 HOUR, DAY = 3600, 86400
 
 
-def load(path: str | Path, *, sources: Path | None = None, at: datetime | None = None) -> CronFile:
+def load(
+    path: str | Path, *, sources: Path | None = None, at: datetime | None = None, workdays_until: date | None = None
+) -> CronFile:
     """Reads and judges the whole file.
 
     With `sources` (the repository) each function's file must exist and define it. With `at` the warnings say which
-    ticks the clocks' changes of the year after `at` move or repeat. Raises CronFileError with every problem.
+    ticks the clocks' changes of the year after `at` move or repeat, with `workdays_until` too when the published
+    Chinese calendar ends soon. Raises CronFileError with every problem.
     """
     path, problems = Path(path), list[Problem]()
     try:
@@ -56,7 +59,7 @@ def load(path: str | Path, *, sources: Path | None = None, at: datetime | None =
         jobs=MappingProxyType({one.id: _job(one) for one in entries.values() if one.kind == "job"}),
         functions=MappingProxyType({one.id: _function(one) for one in entries.values() if one.kind == "function"}),
     )
-    return replace(file, warnings=tuple(warnings.found(file, entries, tree, at)))
+    return replace(file, warnings=tuple(warnings.found(file, entries, tree, at, workdays_until)))
 
 
 def _refusal(problems: list[Problem], path: Path) -> CronFileError:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from shared.cronfile_rules import Entry
 from shared.cronfile_specs import CronFile, JobSpec
@@ -10,16 +10,24 @@ from shared.cronfile_yaml import Node, Problem
 from shared.schedule import Schedule, clock_changes
 
 CROWDED = 5
+NOTICE = timedelta(days=60)  # the next year is published in November
 YEAR = timedelta(days=366)
 # A month that begins on a Sunday holds every day of the month and of the week within five weeks.
 SAMPLE = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 2, tzinfo=UTC)
 
 
-def found(file: CronFile, entries: Mapping[str, Entry], tree: Node, at: datetime | None) -> Iterator[Problem]:
-    """Every warning; `at` is needed for those that depend on the date."""
+def found(
+    file: CronFile, entries: Mapping[str, Entry], tree: Node, at: datetime | None, workdays_until: date | None
+) -> Iterator[Problem]:
+    """Every warning; `at` and `workdays_until` are needed for those that depend on the date."""
     for job in file.jobs.values():
         entry = entries[job.id]
         yield from _ticks(job, entry, at)
+        if job.calendar == "cn_workdays" and at and workdays_until and (at + NOTICE).date() > workdays_until:
+            says = (
+                f"Chinese workdays are published to {workdays_until} only; after that weekends rest and no holiday does"
+            )
+            yield entry.problem("calendar", says)
         if job.risk in ("HIGH", "CRITICAL") and not job.runbook:
             yield entry.problem(
                 "runbook", f"is missing; a job of risk {job.risk} says what to do when it fails", entry.node

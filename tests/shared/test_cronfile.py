@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +197,14 @@ def test_a_function_in_another_folder_is_pointed_at(tmp_path: Path) -> None:
     (tmp_path / "functions" / "tasks").mkdir(parents=True)
     (tmp_path / "functions" / "tasks" / "ring_bell.py").write_text("def ring_bell(run): pass")
     assert errors(tmp_path, BELL, sources=tmp_path)[0].endswith("does not exist; there is one in functions/tasks")
+
+
+@pytest.mark.parametrize(("day", "warned"), [("2026-10-31", False), ("2026-11-22", True), ("2027-05-01", True)])
+def test_the_end_of_the_published_workdays_is_announced(day: str, warned: bool, tmp_path: Path) -> None:
+    at, until = datetime.fromisoformat(f"{day}T00:00+08:00"), date(2026, 12, 31)
+    found = read(tmp_path, bell(calendar="cn_workdays"), at=at, workdays_until=until).warnings
+    assert [warning.where for warning in found] == (["ring_bell.calendar"] if warned else [])
+    assert read(tmp_path, BELL, at=at, workdays_until=until).warnings == ()
 
 
 def test_the_command_prints_every_line_and_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
