@@ -1,4 +1,4 @@
-"""A mail server that says what a test tells it to: real SMTP over TCP, every answer scripted, a ledger of what it took."""
+"""A mail server that says what a test tells it to: real SMTP over TCP, every answer scripted, a ledger of what came."""
 
 from __future__ import annotations
 

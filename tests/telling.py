@@ -1,4 +1,4 @@
-"""Notifications and deliveries for tests, the pushes that carry them, and what became of them; all on a virtual clock."""
+"""Notifications and deliveries for tests, the pushes that carry them, and what became of them, on a virtual clock."""
 
 from __future__ import annotations
 

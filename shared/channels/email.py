@@ -82,7 +82,7 @@ def compose(delivery: Claimed, settings: Config) -> EmailMessage:
     facts = {"level": delivery.severity, **delivery.facts, "time_zone": delivery.time_zone}
     try:
         words = i18n.render(delivery.type, language, facts, reason=delivery.reason)
-    except (TemplateError, ValueError, TypeError, KeyError) as error:
+    except (TemplateError, ArithmeticError, ValueError, TypeError, KeyError) as error:
         raise SendFailedError("permanent", "no_text", f"no text for {delivery.type}: {type(error).__name__}") from error
     link = f"{settings.belfry_url}/alerts/{delivery.alert_id}" if delivery.alert_id else None
     level = i18n.level_name(delivery.severity, "zh") if language == "zh" else delivery.severity

@@ -1,4 +1,4 @@
-"""A push is answered so that the right one acts next: 204 when the database owns it, 503 when Pub/Sub must come again."""
+"""A push is answered so that the right one acts next: 204, the database owns it; 503, Pub/Sub must come again."""
 
 from __future__ import annotations
 
