@@ -3,6 +3,7 @@ have done."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -54,6 +55,8 @@ def rehearse(
         {},
         None,
     )
+    # Postgres hands a session's counts on only now and then: what stands there already is not this run's.
+    before = _written(connection)
     lease = Lease(claim.execution_id, 0, seconds=float("inf"), timeout=row.timeout_s)
     run = Run(row, claim, connection, lease, dry_run=True)
     try:
@@ -66,10 +69,7 @@ def rehearse(
                 "alerts": [dict(r) for r in connection.execute(_ALERTS, listed).mappings()],
                 "told": [dict(r) for r in connection.execute(_TOLD, listed).mappings()],
                 "items": [dict(r) for r in connection.execute(_ITEMS, listed).mappings()],
-                "written": {
-                    r.name: {"inserted": r.inserted, "updated": r.updated, "deleted": r.deleted}
-                    for r in connection.execute(_WRITTEN)
-                },
+                "written": _difference(before, _written(connection)),
             }
     finally:
         run.roll_back()
@@ -80,3 +80,14 @@ def rehearse(
         "counters": run.counters,
         "would": would,
     }
+
+
+def _written(connection: Connection) -> dict[str, Counter[str]]:
+    rows = connection.execute(_WRITTEN)
+    return {row.name: Counter(inserted=row.inserted, updated=row.updated, deleted=row.deleted) for row in rows}
+
+
+def _difference(before: dict[str, Counter[str]], after: dict[str, Counter[str]]) -> dict[str, dict[str, int]]:
+    changed = {name: counts - before.get(name, Counter()) for name, counts in after.items()}
+    kinds = ("inserted", "updated", "deleted")
+    return {name: {kind: counts[kind] for kind in kinds} for name, counts in changed.items() if counts}

@@ -64,7 +64,7 @@ def notify(run: Run, type_: str, messages: Select[Any]) -> None:
         select m.dedupe_key, {given["alert_id"]}, cast(:type as text), coalesce({given["reason"]}, 'REMINDER'),
                m.severity, coalesce(array_remove(m.recipients, null), '{{}}'), m.facts, {given["project_id"]},
                {given["not_before"]},
-               coalesce({given["not_after"]}, greatest(cast(:now as timestamptz), {given["not_before"]})
+               coalesce({given["not_after"]}, greatest(cast(:now as timestamptz), belfry.clock(), {given["not_before"]})
                  + case when belfry.level_rank(m.severity) >= 3 then interval '72 hours' else interval '24 hours' end),
                cast(:execution as uuid)
         from message m

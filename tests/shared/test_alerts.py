@@ -291,3 +291,15 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(rule: Rule) -> Non
         .all()
     )
     assert boxes == [1, *[100] * 9]
+
+
+def test_a_late_older_tick_leaves_alone_what_a_later_one_has_judged(rule: Rule) -> None:
+    rule.run({7: "WARNING", 8: "INFO"}, hours=5)
+    rule.minute -= 240
+    late = rule.run({8: "CRITICAL", 9: "INFO"}, scanned={7})["counters"]
+    assert (late["created"], late["updated"], late["resolved"]) == (1, 0, 0)
+    assert sorted((a[0], a[2], a[3]) for a in rule.alerts()) == [
+        (7, "WARNING", "PENDING"),
+        (8, "INFO", "PENDING"),
+        (9, "INFO", "PENDING"),
+    ]

@@ -43,6 +43,7 @@ create table belfry.alert_records (
   threshold_value numeric,
   status text not null default 'PENDING' check (status in ('PENDING', 'ACKNOWLEDGED', 'PROCESSING', 'RESOLVED', 'IGNORED', 'EXPIRED', 'CLOSED')),
   triggered_at timestamptz not null,
+  judged_at timestamptz,                              -- the tick that last wrote it: an older tick that comes late leaves it alone
   level_changed_at timestamptz not null,
   acknowledged_by bigint,
   acknowledged_at timestamptz,
