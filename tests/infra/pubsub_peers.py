@@ -43,6 +43,7 @@ class Difference(Enum):
     ANY_ATTRIBUTES = "does not limit number, length or name of attributes"
     LARGE_MESSAGES = "accepts messages of more than 10 MB"
     PULLS_FROM_PUSH = "lets a push subscription be pulled from"
+    FOLLOWS_REDIRECTS = "follows a redirect of a push and lets the answer there decide"
     NO_DETACHING = "does not know DetachSubscription"
     NO_LABEL_UPDATE = "cannot change the labels of a topic"
     NO_EXPIRATION_DEFAULT = "leaves the default expiration policy out"

@@ -94,6 +94,7 @@ class Endpoint:
     url: str = ""
     statuses: list[int] = field(default_factory=list)
     arrived: "queue.Queue[Pushed]" = field(default_factory=queue.Queue)
+    followed: threading.Event = field(default_factory=threading.Event)
 
     def next(self) -> Pushed:
         return self.arrived.get(timeout=PATIENCE)
@@ -119,6 +120,12 @@ def endpoint() -> Iterator[Endpoint]:
                 self.send_header("Content-Length", "0")
             self.end_headers()
             recorded.arrived.put(Pushed(self.path, dict(self.headers), body))
+
+        def do_GET(self) -> None:
+            """Where a followed redirect ends, and is taken for an acknowledgement."""
+            recorded.followed.set()
+            self.send_response(204)
+            self.end_headers()
 
         def log_message(self, *_: object) -> None:
             """Tests read the queue, not the log."""

@@ -314,7 +314,7 @@ def test_a_stream_ends_when_its_subscription_is_deleted(peer: Peer) -> None:
 
 def test_a_push_has_googles_body_and_answers_decide(peer: Peer) -> None:
     with endpoint() as target:
-        target.statuses += [500, 302, 206]
+        target.statuses += [500, 206]
         topic = peer.topic()
         policy = {"dead_letter_topic": topic, "max_delivery_attempts": 100}
         subscription = peer.subscription(
@@ -324,7 +324,7 @@ def test_a_push_has_googles_body_and_answers_decide(peer: Peer) -> None:
             dead_letter_policy=policy,
         )
         (sent,) = peer.publish(topic, {"data": "铃".encode(), "attributes": {"channel": "email"}})
-        pushes = [target.next() for _ in range(4)]
+        pushes = [target.next() for _ in range(3)]
         for attempt, push in enumerate(pushes, start=1):
             assert push.path == "/functions/notify_email"
             assert push.headers["Content-Type"] == "application/json"
@@ -341,6 +341,21 @@ def test_a_push_has_googles_body_and_answers_decide(peer: Peer) -> None:
         # Acknowledged by the 204: a second message is the only thing that still arrives.
         (second,) = peer.publish(topic, {"data": b"y"})
         assert target.next().body["message"]["messageId"] == second
+
+
+def test_a_redirected_push_has_failed(peer: Peer) -> None:
+    with endpoint() as target:
+        target.statuses += [302]
+        topic = peer.topic()
+        policy = {"minimum_backoff": {}, "maximum_backoff": SECONDS}
+        peer.subscription(topic, push_config={"push_endpoint": target.url}, retry_policy=policy)
+        (sent,) = peer.publish(topic, {"data": b"x"})
+        assert target.next().body["message"]["messageId"] == sent
+        if peer.differs(Difference.FOLLOWS_REDIRECTS):
+            assert target.followed.wait(PATIENCE)
+        else:
+            assert target.next().body["message"]["messageId"] == sent
+            assert not target.followed.is_set()
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])

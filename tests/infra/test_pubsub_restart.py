@@ -1,5 +1,6 @@
 """A restart of the local Pub/Sub loses no message and brings none back that was acknowledged."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -11,10 +12,15 @@ from pathlib import Path
 import pytest
 from google.api_core import exceptions
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.pubsub_v1 import types
 
 from infra.local.oidc import Signer
+from infra.local.pubsub.broker import Broker
+from infra.local.pubsub.messages import Draft
+from infra.local.pubsub.settings import checked_subscription, checked_topic
+from infra.local.pubsub.store import Store
 from tests.infra.pubsub_peers import Peer, joined
-from tests.infra.pubsub_world import PROJECT, endpoint, running
+from tests.infra.pubsub_world import PROJECT, VirtualClock, endpoint, running
 
 
 @contextmanager
@@ -77,6 +83,27 @@ def test_what_was_confirmed_to_the_publisher_survives_a_killed_process(tmp_path:
         while messages := peer.pull_now(subscription):
             found |= {received.message.message_id for received in messages}
     assert found == set(ids)
+
+
+def test_a_clock_that_was_set_back_names_no_two_messages_alike(tmp_path: Path) -> None:
+    topic, subscription = f"{PROJECT}/topics/notifications", f"{PROJECT}/subscriptions/reader"
+
+    async def one_life(clock: VirtualClock) -> list[str]:
+        store = Store(tmp_path)
+        broker = Broker(clock, store)
+        store.load(broker)
+        if topic not in broker.topics:
+            broker.create_topic(checked_topic(types.Topic(name=topic)))
+            resource = types.Subscription(name=subscription, topic=topic)
+            broker.create_subscription(checked_subscription(resource))
+        broker.publish(topic, [Draft(b"x", {})] * 3)
+        await store.close()
+        return list(broker.subscriptions[subscription].backlog.pending)
+
+    first = asyncio.run(one_life(VirtualClock()))
+    both = asyncio.run(one_life(VirtualClock()))  # the very same moment once more
+    assert both[:3] == first
+    assert len(set(both)) == 6
 
 
 def test_failures_and_the_rest_after_them_outlive_a_restart(tmp_path: Path) -> None:

@@ -78,6 +78,11 @@ class Backlog:
             self._ready.popleft()
         return bool(self._ready)
 
+    @property
+    def next_size(self) -> int:
+        """Bytes of the message that the next lease would yield first; 0 when there is none."""
+        return self.pending[self._ready[0]].message.size if self.has_ready else 0
+
     def add(self, delivery: Delivery) -> None:
         """Take a message in: a new one, one read back after a restart, or one that a seek brought back."""
         self.pending[delivery.message.id] = delivery

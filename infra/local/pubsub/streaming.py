@@ -81,7 +81,9 @@ class StreamingPull:
                 raise not_found(state.resource.name)
             pullable(state)
             room, room_bytes = self._room(state, most, most_bytes)
-            if room <= 0 or room_bytes <= 0 or not state.backlog.has_ready:
+            # A message larger than the whole limit still goes out, alone.
+            too_large = bool(self._out) and state.backlog.next_size > room_bytes
+            if room <= 0 or too_large or not state.backlog.has_ready:
                 await self._changed.wait()
                 continue
             limit, limit_bytes = min(room, LARGEST_ANSWER), min(room_bytes, LARGEST_BYTES)
