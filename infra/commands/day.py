@@ -51,6 +51,7 @@ async def _play(home: Home, day: date, *, quiet: bool) -> int:
         with cloud.engine.connect() as connection:
             jobs = day_report.fired(connection, played.answers)
             letters = day_report.told(connection, start)
+            silent = day_report.not_told(connection, start)
             broken = day_report.broken_invariants(connection)
     except asyncio.CancelledError:
         return 130
@@ -59,7 +60,7 @@ async def _play(home: Home, day: date, *, quiet: bool) -> int:
     finally:
         await cloud.stop()
     if not quiet:
-        print("\n".join(day_report.table(jobs, letters)))
+        print("\n".join(day_report.table(jobs, letters, silent)))
     result = {
         "date": day.isoformat(),
         "ticks": sum(job.ticks for job in jobs),
@@ -67,6 +68,7 @@ async def _play(home: Home, day: date, *, quiet: bool) -> int:
         "broken_invariants": broken,
         "jobs": day_report.as_json(jobs),
         "told": day_report.as_json(letters),
+        "not_told": silent,
     }
     print(json.dumps(result, ensure_ascii=False))
     return 0

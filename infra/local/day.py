@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from infra.local.cloud import Cloud
 from infra.local.pubsub.clock import Alarm
-from infra.local.ticks import Answer, Tick, due
+from infra.local.ticks import SWEEPERS, Answer, Tick, due
 from shared.errors import BelfryError
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 PATIENCE = 120.0  # real seconds until one instant's work must be done
 RUNS, DELIVERIES = "sweep_runs", "sweep_deliveries"
 
-_SWEPT = text("update belfry.jobs set swept_through = :start")
+_SWEPT = text("update belfry.jobs set swept_through = :at where :everyone or job_id = any(:sweepers)")
 # What the functions still have in hand; a message that waits for its time has not been handed to anybody.
 _IN_HAND = text("""
   select (select count(*) from belfry.job_executions where state = 'running')
@@ -69,7 +69,7 @@ class Day:
         """Every tick in time order; `shown` is told each instant and how many jobs rang at it."""
         start, end = bounds(self.day)
         with self.cloud.engine.connect() as connection:
-            connection.execute(_SWEPT, {"start": start - MINUTE})
+            connection.execute(_SWEPT, {"at": start - MINUTE, "everyone": True, "sweepers": []})
         jobs = [job for job in self.cloud.file.jobs.values() if job.id not in (RUNS, DELIVERIES)]
         rings: dict[datetime, list[Tick]] = {}
         for tick in due(jobs, start - MINUTE, end - MINUTE):
@@ -93,6 +93,9 @@ class Day:
     async def _sweep(self, at: datetime, *, hourly: bool) -> None:
         """The sweepers' ticks of this minute, where they have something to do; and when they will have."""
         if hourly or self._when(_RUNS_TO_START) == at:
+            with self.cloud.engine.connect() as connection:
+                # A minute without anything to sweep is left out on purpose, not missed.
+                connection.execute(_SWEPT, {"at": at, "everyone": False, "sweepers": list(SWEEPERS)})
             await self._post([Tick(at, RUNS)])
         await self._post([Tick(at, DELIVERIES)])
         for query in (_RUNS_TO_START, _DELIVERIES_TO_MOVE):

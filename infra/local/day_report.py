@@ -1,8 +1,9 @@
 """What did a day bring? What fired and how it ended, and who was told what, over which channel."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -24,14 +25,19 @@ _FIRED = text("""
          (select coalesce(jsonb_object_agg(key, n), '{}') from counted where job_id = j.job_id and n <> 0) as counters
   from belfry.jobs j where j.status = 'active' order by j.category, j.job_id""")
 _TOLD = text("""
-  select u.real_name, d.channel, d.state, d.reason, n.type, n.reason as why, n.severity, n.facts,
+  select u.real_name, d.channel, n.type, n.reason as why, n.severity, n.facts,
          a.target_no, a.target_name
   from belfry.notification_deliveries d
   join belfry.notifications n on n.id = d.notification_id
   left join belfry.alert_records a on a.id = n.alert_id
   left join erp.users u on u.id = d.user_id
-  where n.created_at >= :start
+  where n.created_at >= :start and d.state in ('sent', 'delivered')
   order by u.real_name, d.channel, d.id""")
+_NOT_TOLD = text("""
+  select case when d.reason is null then d.state else d.state || '/' || d.reason end, count(*)
+  from belfry.notification_deliveries d join belfry.notifications n on n.id = d.notification_id
+  where n.created_at >= :start and d.state not in ('sent', 'delivered')
+  group by 1 order by 2 desc""")
 _INVARIANTS = text("""
   select table_name from information_schema.views where table_schema = 'belfry' and table_name like 'v\\_invariant%'""")
 
@@ -53,7 +59,6 @@ class Told:
 
     user: str
     channel: str
-    state: str
     subject: str
     count: int
 
@@ -69,12 +74,15 @@ def fired(connection: Connection, answers: Iterable[Answer]) -> list[Fired]:
     ]
 
 
-def told(connection: Connection, start: Any) -> list[Told]:
+def told(connection: Connection, start: datetime) -> list[Told]:
     rows = connection.execute(_TOLD, {"start": start}).mappings()
-    counted = Counter(
-        (row["real_name"] or "?", row["channel"], _state(row["state"], row["reason"]), _subject(row)) for row in rows
-    )
+    counted = Counter((row["real_name"] or "?", row["channel"], _subject(row)) for row in rows)
     return [Told(*key, count) for key, count in counted.items()]
+
+
+def not_told(connection: Connection, start: datetime) -> dict[str, int]:
+    """Deliveries that reached nobody by the end of the day, by state and reason."""
+    return dict(connection.execute(_NOT_TOLD, {"start": start}).tuples().all())
 
 
 def broken_invariants(connection: Connection) -> dict[str, int]:
@@ -84,8 +92,8 @@ def broken_invariants(connection: Connection) -> dict[str, int]:
     return {view: count for view, count in counts.items() if count}
 
 
-def table(jobs: Iterable[Fired], letters: Iterable[Told]) -> Iterator[str]:
-    """Both lists for a reader, line by line."""
+def table(jobs: Iterable[Fired], letters: Iterable[Told], silent: Mapping[str, int]) -> Iterator[str]:
+    """All of it for a reader, line by line."""
     yield f"{'job':<28} {'ticks':>5}  {'ended':<34} counted"
     for job in jobs:
         ended = " ".join(f"{state}:{n}" for state, n in sorted(job.states.items()))
@@ -97,15 +105,15 @@ def table(jobs: Iterable[Fired], letters: Iterable[Told]) -> Iterator[str]:
     yield "told"
     for letter in letters:
         times = f" x{letter.count}" if letter.count > 1 else ""
-        yield f"  {letter.user}  {letter.channel}  {letter.state}  {letter.subject}{times}"
+        yield f"  {letter.user}  {letter.channel}  {letter.subject}{times}"
+    yield ""
+    yield "not told"
+    for state, count in silent.items():
+        yield f"  {state}  {count}"
 
 
 def as_json(things: Iterable[Fired] | Iterable[Told]) -> list[dict[str, Any]]:
     return [asdict(thing) for thing in things]
-
-
-def _state(state: str, reason: str | None) -> str:
-    return f"{state}/{reason}" if reason else state
 
 
 def _subject(row: Any) -> str:
