@@ -19,6 +19,7 @@ from infra.local.scheduler.bell import ENABLED, PAUSED, Bell
 from infra.local.scheduler.rules import RefusedError, check_parent, completed, invalid, new_name, updated
 from infra.local.scheduler.store import Store
 
+WRITTEN_WITHIN = 0.5  # seconds
 SERVICE = "google.cloud.scheduler.v1.CloudScheduler"
 Call = Callable[[Any], Awaitable[Any]]
 
@@ -33,6 +34,7 @@ class LocalScheduler:
         self._clock: Clock = clock or RealClock()
         self._bells: dict[str, Bell] = {}
         self._store: Store | None = None
+        self._moved: set[str] = set()  # jobs whose last attempt is not on disk yet
         self._http: aiohttp.ClientSession | None = None
         self._server: grpc.aio.Server | None = None
 
@@ -60,6 +62,7 @@ class LocalScheduler:
         for attempt in attempts:
             attempt.cancel()
         await asyncio.gather(*attempts, return_exceptions=True)
+        self._write()
         self._bells.clear()
         if self._http:
             await self._http.close()
@@ -103,8 +106,7 @@ class LocalScheduler:
         bell = self._bell(request.job.name)
         job = completed(updated(bell.job, request.job, scheduler_v1.UpdateJobRequest.pb(request).update_mask))
         job.user_update_time = self._clock.now()
-        bell.job = job
-        bell.arm()
+        bell.change(job)
         return self._keep(bell)
 
     async def delete_job(self, request: scheduler_v1.DeleteJobRequest) -> empty_pb2.Empty:
@@ -131,8 +133,7 @@ class LocalScheduler:
             state = scheduler_v1.Job.State(bell.job.state).name
             says = f"Job.state must be {old.name} for this request; it is {state}."
             raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION, says)
-        bell.job.state = new
-        bell.arm()
+        bell.turn(new)
         return self._keep(bell)
 
     def _bell(self, name: str) -> Bell:
@@ -145,17 +146,25 @@ class LocalScheduler:
             raise RefusedError(grpc.StatusCode.UNAVAILABLE, "The local Cloud Scheduler is not started.")
         bell = Bell(job, self._clock, self._http, self._signer, lambda: self._note(job.name))
         self._bells[job.name] = bell
-        bell.arm()
         return bell
 
     def _note(self, name: str) -> None:
-        if name in self._bells:
-            self._keep(self._bells[name])
+        """Puts the record of an attempt on disk soon; a thousand that end together are one write."""
+        if not self._moved:
+            asyncio.get_running_loop().call_later(WRITTEN_WITHIN, self._write)
+        self._moved.add(name)
+
+    def _write(self) -> None:
+        moved = [self._bells[name].job for name in self._moved if name in self._bells]
+        self._moved.clear()
+        if self._store:
+            self._store.save(*moved)
 
     def _keep(self, bell: Bell) -> scheduler_v1.Job:
+        job = bell.job
         if self._store:
-            self._store.save(bell.job)
-        return bell.job
+            self._store.save(job)
+        return job
 
     def _handlers(self) -> grpc.GenericRpcHandler:
         v1 = scheduler_v1

@@ -24,9 +24,11 @@ class Store:
         for (job,) in self._database.execute("SELECT job FROM jobs ORDER BY name"):
             yield scheduler_v1.Job.deserialize(job)
 
-    def save(self, job: scheduler_v1.Job) -> None:
-        row = job.name, scheduler_v1.Job.serialize(job)
-        self._database.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?)", row)
+    def save(self, *jobs: scheduler_v1.Job) -> None:
+        self._database.execute("BEGIN")
+        rows = [(job.name, scheduler_v1.Job.serialize(job)) for job in jobs]
+        self._database.executemany("INSERT OR REPLACE INTO jobs VALUES (?, ?)", rows)
+        self._database.execute("COMMIT")
 
     def delete(self, name: str) -> None:
         self._database.execute("DELETE FROM jobs WHERE name = ?", (name,))
