@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, event, text
 
+from shared import i18n
 from tests.conftest import Perform, register
 from tests.factories import TODAY, Erp
 
@@ -171,6 +172,18 @@ def the_business_day_begins_at_local_midnight(job: AlertJob, db: Connection, per
     assert [a["target_id"] for a in alerts(db) if a["rule_code"] == job.rule] == [target]
 
 
+def its_messages_can_be_read_in_both_languages(job: AlertJob, db: Connection, perform: Perform) -> None:
+    """What the job writes as facts is what its texts need."""
+    job.violate(Erp(db), TODAY)
+    for day in range(2):  # the second day brings what is only told again
+        perform(job.job_id, job.at(TODAY + timedelta(days=day)))
+    told = messages(db)
+    assert told
+    for message in told:
+        for language in i18n.LANGUAGES:
+            i18n.render(message["type"], language, {"level": message["severity"], **message["facts"]}, reason=message["reason"])
+
+
 PROMISES: list[Promise] = [
     the_same_slot_twice_writes_and_sends_nothing,
     a_condition_that_clears_resolves_the_alert_without_a_message,
@@ -181,6 +194,7 @@ PROMISES: list[Promise] = [
     a_dry_run_counts_and_lists_but_changes_no_row,
     the_number_of_statements_does_not_depend_on_the_rows,
     the_business_day_begins_at_local_midnight,
+    its_messages_can_be_read_in_both_languages,
 ]
 
 

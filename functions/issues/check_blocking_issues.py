@@ -9,7 +9,7 @@ from shared.rules.health import Limits
 @job
 def check_blocking_issues(run: Run) -> None:
     """Alert by the hours an issue has blocked, then judge the projects that it blocks or blocked when they were judged last."""
-    blocking = issues.blocking(run.now, run.time_zone.key, run.params["critical_hours"], run.params["urgent_hours"])
+    blocking = issues.blocking(run.now, run.params["critical_hours"], run.params["urgent_hours"])
     run.items_failed(issues.blocking_contradictions())
     raise_alerts(run, "BLOCKING_ISSUE", blocking, scanned=issues.judgeable(), present=issues.of_kept_projects())
     health = project_health.saved(

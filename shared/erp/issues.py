@@ -51,7 +51,7 @@ def past_due(day: date, warning_days: int, critical_days: int) -> Select[Any]:
     ).where(unsolved, issues.c.due_date < day)
 
 
-def blocking(now: datetime, zone: str, critical_hours: int, urgent_hours: int) -> Select[Any]:
+def blocking(now: datetime, critical_hours: int, urgent_hours: int) -> Select[Any]:
     """Violations of BLOCKING_ISSUE: unsolved issues that block, by the hours since they were raised.
 
     The alert changes with its level and once a day, not every hour: facts say since when and how many whole days.
@@ -61,11 +61,10 @@ def blocking(now: datetime, zone: str, critical_hours: int, urgent_hours: int) -
     ladder = blocking_ladder(critical_hours, urgent_hours)
     pmo = case((hours >= min(critical_hours, urgent_hours), "ROLE:PMO"))
     reporter = case((or_(issues.c.project_id.is_(None), issues.c.assignee_id.is_(None)), tokens.user(issues.c.reporter_id)))
-    since = func.to_char(func.timezone(zone, issues.c.created_at), "YYYY-MM-DD HH24:MI")
     return _violations(
         ladders.answer(ladder, hours),
         [tokens.user(issues.c.assignee_id), reporter, tokens.user(projects.c.pm_id), pmo],
-        {"since": since, "days_blocked": days},
+        {"since": issues.c.created_at, "days_blocked": days},
         days * 24, ladders.limit(ladder, hours),
     ).where(unsolved, blocks, issues.c.created_at <= now)
 

@@ -27,7 +27,7 @@ from shared.erp.issues import blocks, unsolved
 from shared.erp.project_figures import figures
 from shared.erp.projects import kept
 from shared.erp.side_tables import project_health, project_status_logs
-from shared.erp.tables import issues, projects
+from shared.erp.tables import issues, projects, users
 from shared.rules.health import GREEN, GREY, RED, STATUS_COLOURS, YELLOW, Limits, Reason, reasons
 
 
@@ -60,7 +60,8 @@ def _asked(known: Select[Any], limits: Limits) -> Select[Any]:
 def _told(reason: Reason, asked: Any) -> ColumnElement[Any]:
     colour, sample = asked[f"asks_{reason.code}"], asked.get(f"{reason.figure}_sample")
     if sample is None:
-        return _reason(reason.code, colour, "value", asked[reason.shows])
+        shown = asked[reason.shows]
+        return _reason(reason.code, colour, "value", func.round(shown, 2) if isinstance(shown.type, Numeric) else shown)
     return _reason(reason.code, colour, "count", asked[reason.shows], "sample", sample)
 
 
@@ -105,9 +106,11 @@ def blocked() -> Select[Any]:
     return select(
         p.id.label("target_id"), p.project_code.label("target_no"), p.project_name.label("target_name"), p.id.label("project_id"),
         literal("CRITICAL", Text).label("level"), func.array_remove(array([tokens.user(p.pm_id)], type_=Text), None).label("recipients"),
-        func.jsonb_build_object("reasons", h.reasons).label("facts"),
+        func.jsonb_build_object("manager", users.c.real_name, "reasons", h.reasons).label("facts"),
         cast(null(), Numeric).label("trigger_value"), cast(null(), Numeric).label("threshold_value"),
-    ).join_from(projects, project_health, h.project_id == p.id).where(kept, h.health == RED)
+    ).join_from(projects, project_health, h.project_id == p.id).outerjoin(users, users.c.id == p.pm_id).where(
+        kept, h.health == RED
+    )
 
 
 def turned_yellow(now: datetime, zone: str) -> Select[Any]:

@@ -11,6 +11,7 @@ from shared.erp import tables
 from tests.acceptance import AlertJob, Promise, alerts, copies_of, messages, promises, sentence
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
+from tests.shared.rules.issue_cases import BLOCKING
 
 ID = "check_blocking_issues"
 NOW = datetime(2026, 3, 2, 9, 5, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -61,14 +62,11 @@ def test_the_job_keeps_its_promise(promise: Promise, db: Connection, perform: Pe
     promise(JOB, db, perform)
 
 
-@pytest.mark.parametrize(
-    ("hours", "minutes", "level"),
-    [(0, 0, "WARNING"), (23, 59, "WARNING"), (24, 0, "CRITICAL"), (71, 59, "CRITICAL"), (72, 0, "URGENT"), (900, 0, "URGENT")],
-)
-def test_the_level_follows_the_hours(hours: int, minutes: int, level: str, db: Connection, perform: Perform) -> None:
-    blocking(Erp(db), timedelta(hours=hours, minutes=minutes))
+def test_the_job_gives_every_case_the_level_of_the_rule(db: Connection, perform: Perform) -> None:
+    erp = Erp(db)
+    expected = {blocking(erp, timedelta(minutes=minutes)): level for minutes, level in BLOCKING}
     perform(ID, AT)
-    assert [alert["base_level"] for alert in alerts(db)] == [level]
+    assert {alert["target_id"]: alert["base_level"] for alert in alerts(db)} == expected
 
 
 @pytest.mark.parametrize(
@@ -129,7 +127,7 @@ def test_the_alert_changes_once_a_day_not_every_hour(db: Connection, perform: Pe
     perform(ID, AT)
     (first,) = alerts(db)
     assert (first["trigger_value"], first["threshold_value"]) == (24, 24)
-    assert {key: first["facts"][key] for key in ("since", "days_blocked")} == {"since": "2026-03-01 03:05", "days_blocked": 1}
+    assert {key: first["facts"][key] for key in ("since", "days_blocked")} == {"since": "2026-02-28T19:05:00+00:00", "days_blocked": 1}
     perform(ID, "2026-03-02T10:05+08:00")
     assert alerts(db) == [first]
     perform(ID, "2026-03-03T09:05+08:00")

@@ -10,6 +10,7 @@ from shared.erp import tables
 from tests.acceptance import AlertJob, Promise, alerts, copies_of, messages, promises, sentence
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
+from tests.shared.rules.issue_cases import OVERDUE
 
 ID = "check_overdue_issues"
 
@@ -51,21 +52,12 @@ def test_the_job_keeps_its_promise(promise: Promise, db: Connection, perform: Pe
     promise(JOB, db, perform)
 
 
-@pytest.mark.parametrize(
-    ("days", "priority", "expected"),
-    [
-        (-1, "MEDIUM", []), (0, "MEDIUM", []), (0, "URGENT", []),
-        (1, "MEDIUM", ["INFO"]), (2, "HIGH", ["INFO"]), (3, "LOW", ["WARNING"]), (6, "MEDIUM", ["WARNING"]),
-        (7, "MEDIUM", ["CRITICAL"]), (400, "LOW", ["CRITICAL"]),
-        (1, "URGENT", ["WARNING"]), (3, "URGENT", ["CRITICAL"]), (7, "URGENT", ["URGENT"]),
-    ],
-)  # fmt: skip
-def test_the_level_follows_the_days_overdue(
-    days: int, priority: str, expected: list[str], db: Connection, perform: Perform
-) -> None:
-    overdue(Erp(db), days, priority=priority)
+def test_the_job_gives_every_case_the_level_of_the_rule(db: Connection, perform: Perform) -> None:
+    erp = Erp(db)
+    expected = {overdue(erp, days, priority=priority): level for days, priority, level in OVERDUE}
     perform(ID)
-    assert levels(db) == expected
+    found = {alert["target_id"]: alert["base_level"] for alert in alerts(db)}
+    assert {issue: found.get(issue) for issue in expected} == expected
 
 
 @pytest.mark.parametrize("status", ["RESOLVED", "CLOSED", "CANCELLED", "DEFERRED", "DELETED"])

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp import tables
-from shared.rules.milestones import milestone_level
 from tests.acceptance import AlertJob, Promise, alerts, copies_of, messages, promises, sentence
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
+from tests.shared.rules.milestone_cases import CASES
 
 ID = "check_milestone_alerts"
 AT = "2026-03-02T08:00+08:00"
@@ -38,14 +38,6 @@ JOB = AlertJob(
     spoil=spoil,
     multiply=copies_of(tables.project_milestones, "milestone_code"),
 )  # fmt: skip
-# days to the planned date, key, the milestone's own window, what is expected
-CASES: list[tuple[int, bool, int | None, str | None]] = [
-    (4, True, None, None), (3, True, None, "WARNING"), (0, True, None, "WARNING"), (-1, True, None, "CRITICAL"),
-    (-7, True, None, "CRITICAL"), (-8, True, None, "URGENT"), (-100, True, None, "URGENT"),
-    (4, False, None, None), (3, False, None, "INFO"), (0, False, None, "INFO"), (-1, False, None, "WARNING"),
-    (-7, False, None, "WARNING"), (-8, False, None, "CRITICAL"),
-    (10, True, 10, "WARNING"), (11, True, 10, None), (1, True, 0, None), (0, False, 0, "INFO"), (-1, True, 0, "CRITICAL"),
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("promise", promises(JOB), ids=sentence)
@@ -53,13 +45,7 @@ def test_the_job_keeps_its_promise(promise: Promise, db: Connection, perform: Pe
     promise(JOB, db, perform)
 
 
-@pytest.mark.parametrize(("days", "is_key", "window", "level"), CASES)
-def test_the_rule_gives_the_level(days: int, is_key: bool, window: int | None, level: str | None) -> None:
-    remind = 3 if window is None else window
-    assert milestone_level(-days, is_key=is_key, remind_days=remind, urgent_after_days=7) == level
-
-
-def test_the_job_gives_every_case_the_same_level(db: Connection, perform: Perform) -> None:
+def test_the_job_gives_every_case_the_level_of_the_rule(db: Connection, perform: Perform) -> None:
     erp = Erp(db)
     shared = {"project_id": erp.project(), "owner_id": erp.user("赵敏")}
     expected = {
