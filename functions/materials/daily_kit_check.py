@@ -10,12 +10,11 @@ from shared.notifications import notify
 
 @job
 def daily_kit_check(run: Run) -> None:
-    """Store the checks of all orders in one pass, alert on low kits and missing bills, tell workshops what can start."""
+    """Store the checks of all orders in one pass, alert on low kits and missing bills, tell workshops what can go."""
     day, params = run.biz_date, run.params
     window = kits.Window(day, params["window_days"], params["overdue_days"])
     digest_at = datetime.combine(day, time.fromisoformat(params["digest_at"]), run.time_zone)
 
-    run.db.execute(kit_checks.forget(day))
     stored = run.db.execute(kit_checks.store(window, run.now, run.id, params["min_rate"])).one()
     run.count(checked=stored.checks, without_bom=stored.without_bom)
     run.items_failed(kits.unjudgeable(window))

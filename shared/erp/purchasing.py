@@ -112,7 +112,7 @@ def unjudgeable() -> Select[Any]:
 
 def contradictions() -> Select[Any]:
     """Orders that are still open although everything has come, as data defects."""
-    rest = select(_line.order_id).where(_line.received_qty < _line.quantity)
+    rest = select(_line.order_id).where(or_(_broken, _line.received_qty < _line.quantity))
     return select(
         literal("PURCHASE_ORDER").label("item_type"), _order.order_no.label("item_key"),
         func.concat("everything has come, and the order is still ", _order.status).label("error"),

@@ -14,7 +14,7 @@ def delivery_ladder(critical_days: int, urgent_days: int) -> Ladder:
 def delivery_level(
     days_late: int | None, *, feeds_shortage: bool, promised_late: bool, critical_days: int, urgent_days: int
 ) -> str | None:
-    """The ladder, one level higher when a late line's material is short; promised for too late but not late yet: INFO."""
+    """The ladder, one level higher when a late line feeds a shortage; not late yet but promised for too late: INFO."""
     level = delivery_ladder(critical_days, urgent_days).answer(days_late)
     if level is None:
         return "INFO" if promised_late else None

@@ -30,7 +30,7 @@ def shortage_ladder(critical_days: int, warning_days: int) -> Ladder:
 def shortage_level(
     days_left: int | None, impact: str, share: Decimal, *, critical_days: int, warning_days: int, minor_percent: int
 ) -> str | None:
-    """By days left; a stop raises by one, a share (percent of the requirement) below `minor_percent` lowers by one.
+    """By days left; a stop raises by one, a share (percent of what is required) below `minor_percent` lowers by one.
 
     Both together cancel out. Without a required day it is INFO, and a data defect.
     """

@@ -4,9 +4,10 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 
-from shared.db import engine
+from shared.erp.tables import work_orders
+from tests.acceptance import AlertJob, Promise, copies_of, promises, sentence
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
 
@@ -49,6 +50,37 @@ def levels(db: Connection, rule: str = "KIT_RATE_LOW") -> dict[int, str]:
 
 def count(db: Connection, table: str) -> int:
     return int(db.execute(text(f"select count(*) from {table}")).scalar_one())
+
+
+# ---------------------------------------------------------------- what every job promises
+def _violate(erp: Erp, day: date) -> int:
+    """It enters the window of seven days on that day."""
+    return order(erp, None, missing=1, plan_start_date=day + timedelta(days=7))
+
+
+def _clear(db: Connection, target: int) -> None:
+    Erp(db).stock(db.execute(text("""select i.material_id from erp.work_orders o join erp.bom_items i on i.bom_id = o.bom_id
+        where o.id = :o"""), {"o": target}).scalar_one(), 1)
+
+
+def _worsen(db: Connection, target: int) -> None:
+    db.execute(text("update erp.work_orders set plan_start_date = plan_start_date - 5 where id = :o"), {"o": target})
+
+
+def _spoil(erp: Erp, day: date) -> str:
+    erp.work_order(plan_qty=-1, plan_start_date=day)
+    return "WORK_ORDER"
+
+
+KITS = AlertJob(
+    JOB, "KIT_RATE_LOW", clock="06:00", violate=_violate, clear=_clear, worsen=_worsen, spoil=_spoil,
+    multiply=copies_of(work_orders, "work_order_no"),
+)
+
+
+@pytest.mark.parametrize("promise", promises(KITS), ids=sentence)
+def test_the_job_keeps_its_promise(promise: Promise, db: Connection, perform: Perform) -> None:
+    promise(KITS, db, perform)
 
 
 # ---------------------------------------------------------------- what is computed and kept
@@ -281,16 +313,6 @@ def test_a_cancelled_order_expires_its_alert_and_a_paused_one_keeps_it(erp: Erp,
     assert status == {cancelled: "EXPIRED", paused: "PENDING", finished: "RESOLVED", moved: "RESOLVED"}
 
 
-def test_a_rule_that_is_off_raises_nothing_and_touches_nothing(erp: Erp, db: Connection, perform: Perform) -> None:
-    order(erp, 3, missing=1)
-    perform(JOB, MORNING)
-    db.execute(text("update belfry.alert_rules set is_enabled = false where rule_code = 'KIT_RATE_LOW'"))
-    before = db.execute(text("select * from belfry.alert_records")).all()
-    order(erp, 3, missing=1)
-    assert perform(JOB, NEXT_MORNING)["state"] == "succeeded"
-    assert db.execute(text("select * from belfry.alert_records")).all() == before
-
-
 # ---------------------------------------------------------------- the digest
 def test_each_workshop_hears_at_half_past_seven_what_it_can_start(erp: Erp, db: Connection, perform: Perform) -> None:
     foreman = erp.user("吴刚")
@@ -316,19 +338,7 @@ def test_each_workshop_hears_at_half_past_seven_what_it_can_start(erp: Erp, db: 
     assert check_of(db, slipped).can_start
 
 
-# ---------------------------------------------------------------- idempotency, dry run, size, time
-def test_the_same_tick_twice_writes_and_sends_nothing_more(erp: Erp, db: Connection, perform: Perform) -> None:
-    order(erp, 0, missing=1)
-    order(erp, 0, there=1)
-    perform(JOB, MORNING)
-    before = [db.execute(text(f"select * from belfry.{t} order by 1")).all() for t in TABLES]
-    assert perform(JOB, MORNING)["duplicate"] is True
-    assert [db.execute(text(f"select * from belfry.{t} order by 1")).all() for t in TABLES] == before
-
-
-TABLES = ("kit_checks", "kit_check_items", "alert_records", "alert_events", "notifications", "notification_deliveries", "outbox")
-
-
+# ---------------------------------------------------------------- again, and what cannot be judged
 def test_a_second_run_of_the_day_replaces_the_automatic_checks_and_no_manual_one(erp: Erp, db: Connection, perform: Perform) -> None:
     target, withdrawn = order(erp, 3, missing=2), order(erp, 3, missing=1)
     db.execute(text("""insert into belfry.kit_checks (work_order_id, check_date, check_time, method, total_items, fulfilled_items,
@@ -343,14 +353,6 @@ def test_a_second_run_of_the_day_replaces_the_automatic_checks_and_no_manual_one
     assert (check_of(db, target).kit_rate, check_of(db, withdrawn)) == (50, None)
     assert count(db, "belfry.kit_check_items") == 2
     assert count(db, "belfry.notifications") == 2  # the two alerts of the first run; the second one changed no level
-
-
-def test_a_dry_run_counts_and_writes_nothing(erp: Erp, db: Connection, perform: Perform) -> None:
-    order(erp, 0, missing=1)
-    order(erp, 0, there=1)
-    answer = perform(JOB, MORNING, dry_run=True)
-    assert (answer["counters"]["checked"], answer["counters"]["created"], answer["counters"]["notified"]) == (2, 1, 1)
-    assert [count(db, f"belfry.{table}") for table in TABLES] == [0] * len(TABLES)
 
 
 @pytest.mark.parametrize(("change", "reason"), [
@@ -370,22 +372,3 @@ def test_an_order_that_cannot_be_judged_is_listed_and_the_others_are_checked(cha
     assert set(levels(db)) == {broken, sound}  # what was not judged is left alone
 
 
-@pytest.mark.parametrize("orders", [1, 200])
-def test_the_number_of_statements_does_not_depend_on_the_number_of_orders(orders: int, erp: Erp, db: Connection, perform: Perform) -> None:
-    bom = erp.bom([{}, {}])
-    project, shop = erp.project(), erp.workshop()
-    for _ in range(orders):
-        erp.work_order(bom_id=bom, project_id=project, workshop_id=shop)
-    perform(JOB, "2026-03-01T06:00+08:00")
-    seen: list[str] = []
-    event.listen(engine(), "before_cursor_execute", lambda *args: seen.append(args[2]))
-    assert perform(JOB, MORNING)["counters"]["checked"] == orders
-    assert len([s for s in seen if "belfry.now" not in s]) <= 15, seen  # the virtual clock is the test's own
-
-
-def test_five_past_midnight_belongs_to_the_new_day(erp: Erp, db: Connection, perform: Perform) -> None:
-    """00:05 in Shanghai is 16:05 of the day before in UTC."""
-    today, in_eight_days = order(erp, 0, missing=1), order(erp, 8, missing=1)
-    perform(JOB, "2026-03-02T00:05+08:00", kind="manual")
-    assert (check_of(db, today).check_date, check_of(db, in_eight_days)) == (TODAY, None)
-    assert levels(db) == {today: "URGENT"}
