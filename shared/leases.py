@@ -30,7 +30,9 @@ class Lease:
         self._deadline = self._began + timeout
         self._lost = self._cancelled = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True) if seconds < timeout + 5 else None
+        self._thread = (
+            threading.Thread(target=self._beat, name="heartbeat", daemon=True) if seconds < timeout + 5 else None
+        )
 
     def __enter__(self) -> Lease:
         if self._thread:

@@ -18,9 +18,10 @@ _WAIT = 10.0  # seconds for a whole batch; what is not confirmed by then is publ
 @cache
 def _publisher() -> Any:
     # 200 ms of imports that a tick without notifications never pays (facts 10).
-    from google.cloud import pubsub_v1
+    from google.cloud.pubsub_v1 import PublisherClient
+    from google.cloud.pubsub_v1.types import BatchSettings
 
-    return pubsub_v1.PublisherClient(batch_settings=pubsub_v1.types.BatchSettings(max_messages=1000, max_latency=0.01))
+    return PublisherClient(batch_settings=BatchSettings(max_messages=1000, max_latency=0.01))
 
 
 def publish(messages: Sequence[OutboxMessage]) -> list[str]:

@@ -12,15 +12,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
-import yaml
 from sqlalchemy import Connection, text
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request as WerkzeugRequest
+
+from shared import cronfile, declared, reload_rows
+from shared.cronfile_specs import JobSpec
 
 pytest.register_assert_rewrite("tests.acceptance")  # its failures show what differed
 
@@ -156,26 +159,18 @@ def request_to(
     return Request(builder.get_environ())
 
 
+@cache
+def _declared() -> dict[str, JobSpec]:
+    return dict(cronfile.load(ROOT / "cron.yaml").jobs)
+
+
 def register(db: Connection, job_id: str) -> None:
-    """Put the job's entry of cron.yaml into the jobs table, unless a test has put its own there."""
-    entry = yaml.safe_load((ROOT / "cron.yaml").read_text("utf-8"))["jobs"][job_id]
-    db.execute(
-        text("""insert into belfry.jobs (job_id, func, name, category, owner, risk, schedule, params, params_schema,
-          swept_through)
-                values (:id, :id, cast(:name as jsonb), :category, :owner, :risk, :schedule, cast(:params as jsonb),
-                  cast(:schema as jsonb),
-                        '2100-01-01') on conflict do nothing"""),
-        {
-            "id": job_id,
-            "name": json.dumps(entry["name"]),
-            "category": entry["category"],
-            "owner": entry.get("owner"),
-            "risk": entry.get("risk", "MEDIUM"),
-            "schedule": entry.get("schedule"),
-            "params": json.dumps(entry.get("params", {})),
-            "schema": json.dumps(entry.get("params_schema", {})),
-        },
-    )
+    """Put the job's entry of cron.yaml into the jobs table, unless it is there already; no tick of it is overdue."""
+    known = db.execute(text("select 1 from belfry.jobs where job_id = :id"), {"id": job_id}).one_or_none()
+    if not known:
+        row = {"job_id": job_id, **declared.row(_declared()[job_id], None)}
+        reload_rows.upsert(db, [row], actor="test", now=None)
+        db.execute(text("update belfry.jobs set swept_through = '2100-01-01' where job_id = :id"), {"id": job_id})
 
 
 class Perform(Protocol):

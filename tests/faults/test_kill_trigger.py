@@ -30,14 +30,14 @@ class World:
         self.db, self.function = db, function
         self.erp = Erp(db)
         self.owner = self.erp.user("陈工")
-        self.hour = 0
+        self.day = 0
 
     def overdue(self, title: str) -> int:
         return self.erp.issue(title=title, due_date=date(2026, 2, 20), assignee_id=self.owner)
 
     def tick(self) -> dict[str, Any] | None:
-        """The next hour's tick; None when the function died on it."""
-        self.hour += 1
+        """The next day's tick; None when the function died on it."""
+        self.day += 1
         try:
             return self._post(self._at())
         except requests.ConnectionError:
@@ -58,7 +58,7 @@ class World:
         return eventually(over, f"the tick of {self._at()} is over")
 
     def _at(self) -> datetime:
-        return FIRST + timedelta(hours=self.hour)
+        return FIRST + timedelta(days=self.day)
 
     def _post(self, now: datetime) -> dict[str, Any]:
         body = {"job": "check_overdue_issues", "run_at": self._at().isoformat(), "kind": "scheduled"}
