@@ -73,13 +73,13 @@ def guard() -> Response | None:
             csrf.check(csrf.NOBODY)
         return None
     g.person, by_cookie = _identify()
-    if writes and by_cookie:
-        csrf.check(g.person.subject if g.person else csrf.NOBODY)
     if g.person is None:
         if is_api() or writes or config().in_cloud:
             raise InvalidRequest(401, "unauthenticated", "sign in, or send a bearer token", field="Authorization")
         path = request.path if request.path != "/" else None
         return redirect(url_for("sign_in.page", next=path))
+    if writes and by_cookie:
+        csrf.check(g.person.subject)
     if not g.language_is_chosen:
         g.language = g.person.language if g.person.user_id is not None else g.language
     if need is None or need not in g.person.may:

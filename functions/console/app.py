@@ -80,6 +80,7 @@ def make_app() -> Flask:
     )
     made.jinja_env.filters.update(
         when=moments.when,
+        exactly=moments.exactly,
         clock=moments.clock,
         iso=moments.iso,
         ago=moments.ago,

@@ -43,6 +43,16 @@ def clock(value: datetime | str) -> str:
     return local.strftime("%m-%d %H:%M" if local.year == today.year else "%Y-%m-%d %H:%M")
 
 
+def exactly(value: datetime | str | None) -> Markup:
+    """A <time> element to the millisecond, for what follows within one second."""
+    if value is None:
+        return when(None)
+    local = of(value).astimezone(zone())
+    return Markup('<time datetime="{}">{}</time>').format(
+        local.isoformat(timespec="milliseconds"), f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03}"
+    )
+
+
 def when(value: datetime | str | None, otherwise: str = "—") -> Markup:
     """A <time> element; its title is the whole moment with its offset."""
     if value is None:

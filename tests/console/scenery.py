@@ -66,9 +66,9 @@ def _live(connection: Connection, job_id: str, expression: str) -> None:
     """The last runs of a job, through the ledger's own moves under a virtual clock."""
     past = now() - timedelta(hours=1)
     grid = Schedule(expression, "Asia/Shanghai")
-    start = past - timedelta(days=RUNS) if " * * " in expression[1:] and expression.split()[1] != "*" else past - timedelta(hours=RUNS)
+    start = past - (timedelta(hours=RUNS) if expression.split()[1] == "*" else timedelta(days=RUNS))
     ticks = list(islice(grid.ticks(start, past), RUNS))
-    for age, tick in enumerate(reversed(ticks)):
+    for age, tick in zip(reversed(range(len(ticks))), ticks, strict=True):
         _run(connection, job_id, tick, STORIES.get((job_id, age), "succeeded"), seed=age + len(job_id))
     db.set_clock(connection, None)
 

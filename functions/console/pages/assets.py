@@ -15,7 +15,8 @@ FOLDER = Path(__file__).parents[1] / "static"
 TYPES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
-@routes.get("/static/<version>/<name>")
+# Not /static: the framework around this application keeps that path for itself.
+@routes.get("/assets/<version>/<name>")
 @needs(PUBLIC)
 def asset(version: str, name: str) -> Response:
     if name not in TYPES:

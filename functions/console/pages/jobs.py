@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ from shared.errors import InvalidRequest
 routes = Blueprint("jobs", __name__)
 ROWS, RUNS = 200, 30
 BARS = 30
+_CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,7 @@ def params_of(job: Job) -> list[tuple[str, Any, bool]]:
 
 
 def _runbook(job: Job) -> str | None:
-    """The reader's language where the runbook is stored in both."""
-    if job.runbook is None or not job.runbook.startswith("{"):
-        return job.runbook
-    both: dict[str, str] = json.loads(job.runbook)
-    return both.get(g.language) or both.get("zh")
+    """The reader's language, where cron.yaml says it in both, one under the other: Chinese has Chinese signs."""
+    lines = (job.runbook or "").splitlines()
+    own = [line for line in lines if bool(_CHINESE.search(line)) == (g.language == "zh")]
+    return "\n".join(own or lines) or None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Row
@@ -11,12 +10,7 @@ from sqlalchemy import Row
 T = TypeVar("T")
 
 
-@cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
-
-
 def read(kind: type[T], row: Row[Any]) -> T:
     """The dataclass of a row; columns that it does not name are left out."""
     columns = row._mapping
-    return kind(**{name: columns[name] for name in _names(kind)})
+    return kind(**{field.name: columns[field.name] for field in fields(kind)})  # type: ignore[arg-type]
