@@ -45,8 +45,15 @@ due as materialized (
       where e.alert_id = a.id and e.event = 'ESCALATED' and e.from_level = 'URGENT'
         and (e.at at time zone :zone)::date = cast(:day as date)))
   for update of a),
-people as (
-  select d.id, h.id as handler, m.id as manager, b.id as boss, p.pm_id as pm
+told as (
+  select d.*, array_remove(
+      case when h.id is null then d.everybody else array['USER:' || h.id] end
+      || case when belfry.level_rank(d.to_level) >= 3
+              then array[coalesce('USER:' || m.id, 'ROLE:GM'), 'USER:' || p.pm_id] else '{}' end
+      || case when d.to_level = 'URGENT' then array['ROLE:PMO', 'USER:' || b.id] else '{}' end
+      || case when d.from_level = 'URGENT' then array['ROLE:GM'] else '{}' end, null) as tokens,
+    case belfry.level_rank(d.to_level) when 2 then h.id when 3 then coalesce(m.id, h.id)
+                                       else coalesce(b.id, m.id, h.id) end as escalated_to_now
   from due d
   left join erp.users h on h.id = coalesce((select id from erp.users where id = d.handler_id and is_active),
                                            belfry.first_person(d.everybody))
@@ -54,16 +61,6 @@ people as (
   left join erp.users m on m.id = coalesce(h.manager_id, t.manager_user_id) and m.is_active
   left join erp.users b on b.id = t.manager_user_id and b.is_active
   left join erp.projects p on p.id = d.project_id),
-told as (
-  select d.*, array_remove(
-      case when h.handler is null then d.everybody else array['USER:' || h.handler] end
-      || case when belfry.level_rank(d.to_level) >= 3
-              then array[coalesce('USER:' || h.manager, 'ROLE:GM'), 'USER:' || h.pm] else '{}' end
-      || case when d.to_level = 'URGENT' then array['ROLE:PMO', 'USER:' || h.boss] else '{}' end
-      || case when d.from_level = 'URGENT' then array['ROLE:GM'] else '{}' end, null) as tokens,
-    case belfry.level_rank(d.to_level) when 2 then h.handler when 3 then coalesce(h.manager, h.handler)
-                                       else coalesce(h.boss, h.manager, h.handler) end as escalated_to_now
-  from due d join people h using (id)),
 moved as (
   update belfry.alert_records a set alert_level = t.to_level, escalation_count = a.escalation_count + 1,
     level_changed_at = case when t.from_level = t.to_level then a.level_changed_at else cast(:now as timestamptz) end,
