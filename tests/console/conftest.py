@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -105,3 +108,45 @@ def viewing(app: Flask) -> Program:
 @pytest.fixture
 def managing(app: Flask) -> Program:
     return Program(app, MANAGE_TOKEN)
+
+
+class Listener:
+    """Something that listens where a job's function should, and writes down what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.status = 200
+        self.answer: bytes = b'{"status": "succeeded"}'
+        self.patience = threading.Event()
+        self.patience.set()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.asked.append(json.loads(body))
+                outer.headers.append(dict(self.headers))
+                outer.patience.wait(10)
+                self.send_response(outer.status)
+                self.end_headers()
+                self.wfile.write(outer.answer)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self.patience.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    made = Listener()
+    yield made
+    made.stop()
