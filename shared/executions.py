@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
-_JOB = text("""select job_id, func, name, owner, category, effective_schedule, time_zone, offset_s, timeout_s,
-  effective_params,
-  params_schema, max_attempts, backoff_s, risk, status from belfry.jobs where job_id = :job_id""")
+from shared.schedule import Schedule
+
+_JOB = text("""
+  select job_id, func, name, owner, category, effective_schedule, time_zone, offset_s, timeout_s, effective_params,
+         params_schema, max_attempts, backoff_s, risk, status, gate_every_days, gate_anchor, gate_year
+  from belfry.jobs where job_id = :job_id""")
 _CLAIM = text("""select * from belfry.claim(:job_id, cast(:run_at as timestamptz), :kind, cast(:execution_id as uuid),
   :owner,
   cast(:lease as numeric), cast(:params as jsonb), :requested_by, :reason)""")
@@ -49,6 +53,25 @@ class JobRow:
     backoff_s: list[int]
     risk: str
     status: str
+    gate_every_days: int | None
+    gate_anchor: date | None
+    gate_year: int | None
+
+    @property
+    def grid(self) -> Schedule | None:
+        """The ticks of the schedule in force, before any gate; None: fired by its upstream alone."""
+        return Schedule(self.effective_schedule, self.time_zone) if self.effective_schedule else None
+
+    def gate_opens(self, tick: datetime) -> bool:
+        """Whether a compiled interval or date means this tick of its cron expression."""
+        day = tick.astimezone(ZoneInfo(self.time_zone)).date()
+        if self.gate_year is not None and day.year != self.gate_year:
+            return False
+        return (
+            not self.gate_every_days
+            or not self.gate_anchor
+            or (day - self.gate_anchor).days % self.gate_every_days == 0
+        )
 
 
 @dataclass(frozen=True)
@@ -130,24 +153,26 @@ def finish(
     error_text: str | None = None,
     retry_in: int | None = None,
     elapsed_ms: int | None = None,
-) -> bool:
-    """The fence: the last statement of an effect. False: another holder has the execution, roll back."""
-    return bool(
-        db.execute(
-            _FINISH,
-            {
-                "id": str(execution_id),
-                "fence": fence,
-                "state": state,
-                "reason": reason,
-                "counters": json.dumps(counters or {}),
-                "error_class": type(error).__name__ if error else None,
-                "error": error_text,
-                "retry_in": retry_in,
-                "elapsed_ms": elapsed_ms,
-            },
-        ).scalar_one()
-    )
+) -> list[dict[str, Any]] | None:
+    """The fence: the last statement of an effect. None: another holder has the execution, roll back.
+
+    Else the outbox rows (id, topic, attributes, payload) that the end of this execution wrote for its dependents.
+    """
+    ended: list[dict[str, Any]] | None = db.execute(
+        _FINISH,
+        {
+            "id": str(execution_id),
+            "fence": fence,
+            "state": state,
+            "reason": reason,
+            "counters": json.dumps(counters or {}),
+            "error_class": type(error).__name__ if error else None,
+            "error": error_text,
+            "retry_in": retry_in,
+            "elapsed_ms": elapsed_ms,
+        },
+    ).scalar_one()
+    return ended
 
 
 def read_back(db: Connection, execution_id: UUID, fence: int) -> str | None:

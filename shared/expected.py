@@ -19,7 +19,8 @@ MOST = 20_000  # ticks written by one sweep; a longer silence is caught up by th
 _GRIDS = text("""
   select j.job_id, j.swept_through, r.effective_at, r.schedule, r.time_zone, r.enabled, r.catchup, r.catchup_window_s,
     r.grace_s,
-         lead(r.effective_at) over (partition by j.job_id order by r.revision) as ends_at
+         lead(r.effective_at) over (partition by j.job_id order by r.revision) as ends_at,
+         j.gate_every_days, j.gate_anchor, j.gate_year
   from belfry.jobs j join belfry.job_revisions r using (job_id)
   where j.status in ('active', 'paused')
   order by j.job_id, r.revision""")
@@ -57,8 +58,7 @@ from written group by state""")
 class _Grid:
     """One schedule of a job and the time it was in force: from < tick <= through."""
 
-    schedule: str
-    time_zone: str
+    schedule: Schedule
     begin: datetime
     end: datetime
     catchup: str
@@ -95,11 +95,12 @@ def _grids(revisions: Iterable[Row[Any]], through: datetime) -> Iterator[_Grid]:
     for r in revisions:
         begin, end = max(r.swept_through, r.effective_at), min(through, r.ends_at or through)
         if r.schedule and r.enabled and begin < end:
-            yield _Grid(r.schedule, r.time_zone, begin, end, r.catchup, timedelta(seconds=r.catchup_window_s))
+            grid = Schedule(r.schedule, r.time_zone, r.gate_every_days or 1, r.gate_anchor, r.gate_year)
+            yield _Grid(grid, begin, end, r.catchup, timedelta(seconds=r.catchup_window_s))
 
 
 def _states(grid: _Grid, now: datetime) -> Iterator[dict[str, str]]:
-    times = list(Schedule(grid.schedule, grid.time_zone).ticks(grid.begin, grid.end))
+    times = list(grid.schedule.ticks(grid.begin, grid.end))
     promised = [t for t in times if t >= now - grid.window] if grid.catchup != "none" else []
     kept = set(promised[-1:] if grid.catchup == "last" else promised)
     for tick in times:

@@ -21,7 +21,7 @@ from flask import Request, Response
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import db, executions, logs, schedule, trigger
+from shared import db, executions, logs, trigger
 from shared.config import config
 from shared.errors import (
     Cancelled,
@@ -116,6 +116,9 @@ def _serve(body: Callable[[Run], None], asked: Trigger, function: str) -> Respon
             )
         _check_params(asked, row)
         kind, run_at = _tick(asked, row)
+        if kind == "scheduled" and not row.gate_opens(run_at):
+            # Cron can say less than an interval or a date: this tick of the expression is none of the job's.
+            return _answer(200, {"status": "not_due", "job": row.job_id, "run_at": run_at.isoformat()})
         if asked.dry_run:
             from shared import dryrun
 
@@ -175,15 +178,14 @@ def _check_params(asked: Trigger, row: JobRow) -> None:
 
 
 def _tick(asked: Trigger, row: JobRow) -> tuple[str, datetime]:
-    """Kind and time of the run: a scheduled time is snapped to the grid in force, one off the grid is a manual run
-    (P1)."""
+    """Kind and time of the run: a scheduled time is snapped to the grid in force, one off it is a manual run (P1)."""
     if asked.at is None:
         return "manual", asked.now.replace(microsecond=0)
     if asked.kind == "manual":
         return "manual", asked.at
     if asked.kind != "scheduled":
         return asked.kind, asked.at.replace(second=0, microsecond=0)
-    grid = schedule.Schedule(row.effective_schedule, row.time_zone) if row.effective_schedule else None
+    grid = row.grid
     # Cloud Scheduler fires a job's own offset late; Belfry's own calls name the nominal time.
     nominal = (
         (grid.floor_tick(asked.at - timedelta(seconds=row.offset_s)) or grid.floor_tick(asked.at)) if grid else None
@@ -291,4 +293,4 @@ def _after(
         if db.is_retryable(failure):
             raise Unavailable from failure
         raise
-    return (state, reason) if recorded else ("lease_lost", None)
+    return ("lease_lost", None) if recorded is None else (state, reason)

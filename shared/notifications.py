@@ -199,8 +199,7 @@ written as (
 boxed as (
   insert into belfry.outbox (topic, attributes, payload, execution_id)
   select 'notifications',
-         jsonb_build_object('channel', channel) || case when current_setting('belfry.now', true) <> ''
-           then jsonb_build_object('now', current_setting('belfry.now', true)) else '{}' end,
+         jsonb_build_object('channel', channel) || belfry.now_attribute(),
          jsonb_build_object('v', 1, 'channel', channel, 'delivery_ids', jsonb_agg(id order by id), 'execution_id',
            execution_id), execution_id
   from (select *, (row_number() over (partition by channel, execution_id order by id) - 1) / 100 as batch from written

@@ -200,10 +200,12 @@ class Run:
                 self._begin()
             self.write_down()
         self.check()
-        if not executions.finish(
+        ended = executions.finish(
             self.connection, UUID(self.id), self.fence, state, counters=self.counters, elapsed_ms=self.lease.elapsed_ms
-        ):
+        )
+        if ended is None:
             raise LeaseLost
+        self.outbox += [notifications.OutboxMessage(**message) for message in ended]
         if self.in_transaction:
             self.end("commit")
         return state

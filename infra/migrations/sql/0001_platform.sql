@@ -6,6 +6,10 @@ create schema belfry;
 create function belfry.clock() returns timestamptz language sql volatile as
 $$ select coalesce(nullif(current_setting('belfry.now', true), '')::timestamptz, clock_timestamp()) $$;
 
+-- On a virtual day messages carry its time, so that whoever they wake lives on the same day.
+create function belfry.now_attribute() returns jsonb language sql volatile as
+$$ select case when current_setting('belfry.now', true) <> '' then jsonb_build_object('now', current_setting('belfry.now', true)) else '{}' end $$;
+
 -- ---------------------------------------------------------------- what several jobs share
 create table belfry.biz_config (
   key text primary key,
@@ -82,6 +86,10 @@ create table belfry.jobs (
   fence bigint not null default 0,           -- grows with every claim that runs (P2)
   revision int not null default 1,
   swept_through timestamptz not null default clock_timestamp(),   -- every tick due before has a row (P9)
+  pruned_through timestamptz not null default '-infinity',        -- rows of ticks up to here may be gone; their ticks never run again
+  gate_every_days int check (gate_every_days > 1),                -- of a compiled interval: rings every n-th day from the anchor
+  gate_anchor date,
+  gate_year int,                                                  -- of a compiled date: rings in this year alone
   target_uri text,
   version int not null default 1,
   created_at timestamptz not null default clock_timestamp(),
@@ -328,6 +336,10 @@ begin
       where x.job_id = p_job and x.run_at = p_run_at and x.kind <> 'manual' and x.parent_id is null;
   end if;
 
+  if e.id is null and p_kind in ('scheduled', 'catchup', 'dependency') and p_run_at <= j.pruned_through then
+    return query select 'duplicate', null::uuid, null::bigint, 0, 'pruned', null::text, p_run_at, v_day, p_kind, '{}'::jsonb, '{}'::jsonb, null::text;
+    return;
+  end if;
   if e.id is not null and e.state not in ('pending', 'retry_wait', 'waiting') then
     return query select case when e.state = 'running' then 'in_progress' else 'duplicate' end,
       e.id, e.fence, e.attempt, e.state, e.reason, e.run_at, e.biz_date, e.kind, e.params, e.counters, e.error;
@@ -408,12 +420,15 @@ begin
   if not found then return query select false, false; end if;
 end $$;
 
--- The fence: the last statement of an effect. False: the lease was lost, and the caller rolls everything back (P2).
+-- The fence: the last statement of an effect. Null: the lease was lost, and the caller rolls everything back (P2); else the outbox
+-- messages that the end of this execution wrote: dependents wait for them.
 create function belfry.finish(p_execution uuid, p_fence bigint, p_state text, p_reason text, p_counters jsonb,
                               p_error_class text default null, p_error text default null, p_retry_in_s int default null,
                               p_duration_ms bigint default null)
-returns boolean language plpgsql as $$
-declare e belfry.job_executions;
+returns jsonb language plpgsql as $$
+declare
+  e belfry.job_executions;
+  v_messages jsonb := '[]';
 begin
   update belfry.job_executions x set
     state = p_state, reason = p_reason, lease_until = null, counters = p_counters, error_class = p_error_class, error = left(p_error, 8000),
@@ -424,9 +439,22 @@ begin
                                                 'outcome', p_state, 'error', left(p_error, 2000))
   where x.id = p_execution and x.fence = p_fence and x.state = 'running'
   returning * into e;
-  if not found then return false; end if;
+  if not found then return null; end if;
   if e.state <> 'retry_wait' then perform belfry.summarise(e); end if;
-  return true;
+  if e.kind = 'scheduled' and e.state not in ('retry_wait', 'lost') then      -- a date has rung once, and is over
+    update belfry.jobs j set override_enabled = false, override_reason = 'its one date is over', override_at = belfry.clock()
+    where j.job_id = e.job_id and j.gate_year is not null;
+  end if;
+  if e.state in ('succeeded', 'partial') and exists (select from belfry.job_dependencies d where d.depends_on = e.job_id) then
+    with written as (
+      insert into belfry.outbox (topic, attributes, payload, execution_id)
+      values ('job-events', belfry.now_attribute() || jsonb_build_object('event', 'job.finished', 'job', e.job_id),
+              jsonb_build_object('v', 1, 'event', 'job.finished', 'job', e.job_id, 'run_at', e.run_at, 'biz_date', e.biz_date,
+                                 'state', e.state, 'execution_id', e.id), e.id)
+      returning id, topic, attributes, payload)
+    select jsonb_agg(to_jsonb(written)) into v_messages from written;
+  end if;
+  return v_messages;
 end $$;
 
 -- ---------------------------------------------------------------- what must never be
