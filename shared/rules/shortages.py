@@ -22,9 +22,8 @@ def shortage_impact(*, started: bool, key_item: bool, delay_days: int | None, sl
 
 def shortage_ladder(critical_days: int, warning_days: int) -> Ladder:
     """By days left to the required day."""
-    return Ladder(
-        (Step(le, 0, "URGENT"), Step(le, critical_days, "CRITICAL"), Step(le, warning_days, "WARNING")), otherwise="INFO"
-    )
+    steps = (Step(le, 0, "URGENT"), Step(le, critical_days, "CRITICAL"), Step(le, warning_days, "WARNING"))
+    return Ladder(steps, otherwise="INFO")
 
 
 def shortage_level(
