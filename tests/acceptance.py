@@ -11,17 +11,15 @@ A job's test says how one row violates its rule, and runs the promises::
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, event, text
+from sqlalchemy import Connection, Table, text
 
 from shared import i18n
 from tests.conftest import Perform, register
+from tests.evidence import alerts, counted_statements, events, everything, messages
 from tests.factories import TODAY, Erp
 
 STATEMENTS = 15  # the most that a tick may need, whatever it finds (A-10)
@@ -77,7 +75,9 @@ def the_same_slot_twice_writes_and_sends_nothing(job: AlertJob, db: Connection, 
     assert (alerts(db), messages(db), events(db)) == told
 
 
-def a_condition_that_clears_resolves_the_alert_without_a_message(job: AlertJob, db: Connection, perform: Perform) -> None:
+def a_condition_that_clears_resolves_the_alert_without_a_message(
+    job: AlertJob, db: Connection, perform: Perform
+) -> None:
     """A-2"""
     target = job.violate(Erp(db), TODAY)
     perform(job.job_id, job.at())
@@ -112,7 +112,9 @@ def a_worse_level_upgrades_the_same_alert_and_tells_once(job: AlertJob, db: Conn
     assert [m["reason"] for m in messages(db) if m["alert_id"] == now["id"]] == ["NEW", "UPGRADED"]
 
 
-def a_row_that_cannot_be_judged_is_listed_and_the_others_are_done(job: AlertJob, db: Connection, perform: Perform) -> None:
+def a_row_that_cannot_be_judged_is_listed_and_the_others_are_done(
+    job: AlertJob, db: Connection, perform: Perform
+) -> None:
     """A-5"""
     assert job.spoil is not None
     target = job.violate(Erp(db), TODAY)
@@ -124,7 +126,9 @@ def a_row_that_cannot_be_judged_is_listed_and_the_others_are_done(job: AlertJob,
     assert [a["target_id"] for a in alerts(db) if a["rule_code"] == job.rule] == [target]
 
 
-def a_rule_that_is_switched_off_says_nothing_and_touches_no_alert(job: AlertJob, db: Connection, perform: Perform) -> None:
+def a_rule_that_is_switched_off_says_nothing_and_touches_no_alert(
+    job: AlertJob, db: Connection, perform: Perform
+) -> None:
     """A-8"""
     erp = Erp(db)
     target = job.violate(erp, TODAY)
@@ -181,7 +185,9 @@ def its_messages_can_be_read_in_both_languages(job: AlertJob, db: Connection, pe
     assert told
     for message in told:
         for language in i18n.LANGUAGES:
-            i18n.render(message["type"], language, {"level": message["severity"], **message["facts"]}, reason=message["reason"])
+            i18n.render(
+                message["type"], language, {"level": message["severity"], **message["facts"]}, reason=message["reason"]
+            )
 
 
 PROMISES: list[Promise] = [
@@ -211,56 +217,3 @@ def copies_of(table: Table, number: str) -> Callable[[Connection, int, int], Non
         )
 
     return multiply
-
-
-def everything(db: Connection) -> dict[str, str]:
-    """The content of every table of both schemas, as one checksum a table."""
-    tables = db.execute(
-        text("select schemaname || '.' || relname from pg_stat_user_tables where schemaname in ('erp', 'belfry') order by 1")
-    ).scalars()
-    checksum = "select '{0}', coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from {0} t"
-    found = db.execute(text(" union all ".join(checksum.format(name) for name in tables)))
-    return {name: value for name, value in found}
-
-
-def alerts(db: Connection) -> list[Mapping[str, Any]]:
-    """Every alert as it stands; without what changes when nothing does."""
-    rows = db.execute(
-        text("""select a.id, r.rule_code, a.target_id, a.target_no, a.base_level, a.alert_level,
-                  belfry.level_rank(a.alert_level) as rank, a.status, a.facts, a.recipients, a.trigger_value,
-                  a.threshold_value, a.project_id, a.version
-                from belfry.alert_records a join belfry.alert_rules r on r.id = a.rule_id order by a.id""")
-    )
-    return [dict(row) for row in rows.mappings()]
-
-
-def messages(db: Connection) -> list[Mapping[str, Any]]:
-    """Every thing told, to whom and on which channel."""
-    rows = db.execute(
-        text("""select n.id, n.type, n.reason, n.severity, n.alert_id, n.facts, n.dedupe_key,
-                  array_agg(d.user_id || ' ' || d.channel order by d.id) filter (where d.id is not null) as told
-                from belfry.notifications n left join belfry.notification_deliveries d on d.notification_id = n.id
-                group by n.id order by n.id""")
-    )
-    return [dict(row) for row in rows.mappings()]
-
-
-def events(db: Connection) -> list[tuple[Any, ...]]:
-    """The history of every alert."""
-    return [tuple(row) for row in db.execute(text("select id, alert_id, event from belfry.alert_events order by id"))]
-
-
-@contextmanager
-def counted_statements(db: Connection) -> Iterator[list[str]]:
-    """The first words of every statement that other connections of this process send meanwhile."""
-    seen: list[str] = []
-
-    def count(conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-        if conn.engine is not db.engine:
-            seen.append(re.sub(r"[\d\s]+", " ", statement)[:60])
-
-    event.listen(Engine, "before_cursor_execute", count)
-    try:
-        yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", count)

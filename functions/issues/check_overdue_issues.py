@@ -1,4 +1,4 @@
-"""Overdue issues: every open issue past its due date alerts whoever works on it; once a day each person gets one reminder."""
+"""Overdue issues: every open issue past its due date alerts whoever works on it; each person is reminded once a day."""
 
 from datetime import datetime, time
 

@@ -34,10 +34,12 @@ def daily_health_snapshot(run: Run) -> None:
 def _refuse_a_past_day(run: Run) -> None:
     # Cloud Scheduler's own tick may be late and even cross midnight; what somebody asks for by hand may not.
     if run.kind == "backfill":
-        raise PermanentError("the health of a past day cannot be rebuilt from today's data: run the job for today instead")
+        raise PermanentError(
+            "the health of a past day cannot be rebuilt from today's data: run the job for today instead"
+        )
     if run.kind == "manual":
         today = run.db.execute(health_snapshots.today(run.time_zone.key)).scalar_one()
         if run.biz_date < today:
             raise PermanentError(
-                f"the health of {run.biz_date} cannot be rebuilt from the data of {today}: run the job for today instead"
+                f"the health of {run.biz_date} cannot be rebuilt from the data of {today}: run the job for today"
             )

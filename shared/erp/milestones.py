@@ -41,18 +41,37 @@ def near_or_overdue(day: date, before_days: int, urgent_after_days: int) -> Sele
     late = type_coerce(literal(day) - m.planned_date, Integer)
     ladder = milestone_ladder(urgent_after_days)
     pmo = case((late > 0, "ROLE:PMO"))
-    return select(
-        m.id.label("target_id"), m.milestone_code.label("target_no"), m.milestone_name.label("target_name"), m.project_id,
-        shift_level(ladders.answer(ladder, late), case((m.is_key, 0), else_=-1)).label("level"),
-        func.array_remove(array([tokens.user(m.owner_id), tokens.user(projects.c.pm_id), pmo], type_=Text), None).label("recipients"),
-        func.jsonb_build_object(
-            "planned_date", cast(m.planned_date, Text), "days_late", late, "is_key", m.is_key, "owner", users.c.real_name,
-            "project_code", projects.c.project_code, "project_name", projects.c.project_name,
-        ).label("facts"),
-        cast(late, Numeric).label("trigger_value"),
-        func.coalesce(ladders.limit(ladder, late), cast(-remind, Numeric)).label("threshold_value"),
-    ).select_from(milestones).join(projects, projects.c.id == m.project_id).outerjoin(users, users.c.id == m.owner_id).where(
-        is_open(day), in_live_project(), remind >= 0, m.planned_date <= literal(day) + remind
+    return (
+        select(
+            m.id.label("target_id"),
+            m.milestone_code.label("target_no"),
+            m.milestone_name.label("target_name"),
+            m.project_id,
+            shift_level(ladders.answer(ladder, late), case((m.is_key, 0), else_=-1)).label("level"),
+            func.array_remove(
+                array([tokens.user(m.owner_id), tokens.user(projects.c.pm_id), pmo], type_=Text), None
+            ).label("recipients"),
+            func.jsonb_build_object(
+                "planned_date",
+                cast(m.planned_date, Text),
+                "days_late",
+                late,
+                "is_key",
+                m.is_key,
+                "owner",
+                users.c.real_name,
+                "project_code",
+                projects.c.project_code,
+                "project_name",
+                projects.c.project_name,
+            ).label("facts"),
+            cast(late, Numeric).label("trigger_value"),
+            func.coalesce(ladders.limit(ladder, late), cast(-remind, Numeric)).label("threshold_value"),
+        )
+        .select_from(milestones)
+        .join(projects, projects.c.id == m.project_id)
+        .outerjoin(users, users.c.id == m.owner_id)
+        .where(is_open(day), in_live_project(), remind >= 0, m.planned_date <= literal(day) + remind)
     )
 
 
@@ -63,8 +82,10 @@ def judgeable() -> Select[Any]:
 
 def of_live_projects() -> Select[Any]:
     """Every milestone that somebody still works for."""
-    return select(milestones.c.id.label("target_id")).join_from(milestones, projects, projects.c.id == milestones.c.project_id).where(
-        in_live_project()
+    return (
+        select(milestones.c.id.label("target_id"))
+        .join_from(milestones, projects, projects.c.id == milestones.c.project_id)
+        .where(in_live_project())
     )
 
 
@@ -83,7 +104,14 @@ _nonsense = func.coalesce(milestones.c.reminder_days, 0) < 0
 
 
 def _items(error: Any) -> Select[Any]:
-    return select(
-        literal("MILESTONE").label("item_type"),
-        func.concat(projects.c.project_code, "/", milestones.c.milestone_code, "#", milestones.c.id).label("item_key"), error.label("error"),
-    ).join_from(milestones, projects, projects.c.id == milestones.c.project_id).where(in_live_project())
+    return (
+        select(
+            literal("MILESTONE").label("item_type"),
+            func.concat(projects.c.project_code, "/", milestones.c.milestone_code, "#", milestones.c.id).label(
+                "item_key"
+            ),
+            error.label("error"),
+        )
+        .join_from(milestones, projects, projects.c.id == milestones.c.project_id)
+        .where(in_live_project())
+    )

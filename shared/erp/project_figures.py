@@ -1,4 +1,4 @@
-"""What is to be known of a project before its health can be judged? One row a project: counts, samples, variance (rulebook 6.1)."""
+"""What must be known of a project to judge its health? Counts, samples and variance, one row each (rulebook 6.1)."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -30,21 +30,30 @@ FINISHED_ORDERS = ("COMPLETED", "APPROVED", "CANCELLED")
 
 
 def figures(scope: Select[Any], day: date, *, with_kit_rate: bool) -> Select[Any]:
-    """One row for every project whose id `scope` selects (`target_id`): what each reason of the health rule looks at."""
+    """One row for every project whose id `scope` selects (`target_id`): what the reasons of the rule look at."""
     ids = scope.cte("scope")
     p = projects.c
-    parts = [_issues(ids), _tasks(ids), _milestones(ids, day), _alerts(ids)] + ([_kit_rate(ids)] if with_kit_rate else [])
+    parts = [_issues(ids), _tasks(ids), _milestones(ids, day), _alerts(ids)] + (
+        [_kit_rate(ids)] if with_kit_rate else []
+    )
     source: Any = projects.join(ids, ids.c.target_id == p.id)
     columns: list[ColumnElement[Any]] = []
     for part in parts:
         known = part.subquery()
         source = source.outerjoin(known, known.c.project_id == p.id)
         columns += [
-            func.coalesce(c, 0).label(c.key) if isinstance(c.type, Integer) else c for c in known.c if c.key != "project_id"
+            func.coalesce(c, 0).label(c.key) if isinstance(c.type, Integer) else c
+            for c in known.c
+            if c.key != "project_id"
         ]
     return select(
-        p.id.label("project_id"), p.status, p.health, p.planned_end_date,
-        type_coerce(p.planned_end_date - literal(day), Integer).label("days_left"), _variance(day).label("variance"), *columns,
+        p.id.label("project_id"),
+        p.status,
+        p.health,
+        p.planned_end_date,
+        type_coerce(p.planned_end_date - literal(day), Integer).label("days_left"),
+        _variance(day).label("variance"),
+        *columns,
     ).select_from(source)
 
 
@@ -71,27 +80,41 @@ def _counted(table: Any, name: Any, conditions: Mapping[str, Any]) -> list[Colum
 
 def _issues(ids: CTE) -> Select[Any]:
     urgent = issues.c.priority.in_(("HIGH", "URGENT"))
-    return select(
-        issues.c.project_id, *_counted(issues, issues.c.issue_no, {"blocking_issues": blocks, "urgent_issues": urgent})
-    ).where(unsolved, issues.c.project_id.in_(select(ids.c.target_id))).group_by(issues.c.project_id)
+    return (
+        select(
+            issues.c.project_id,
+            *_counted(issues, issues.c.issue_no, {"blocking_issues": blocks, "urgent_issues": urgent}),
+        )
+        .where(unsolved, issues.c.project_id.in_(select(ids.c.target_id)))
+        .group_by(issues.c.project_id)
+    )
 
 
 def _tasks(ids: CTE) -> Select[Any]:
     t = project_tasks
     blocked = t.c.status == literal_column("'BLOCKED'")
-    return select(t.c.project_id, *_counted(t, t.c.task_name, {"blocked_tasks": blocked})).where(
-        blocked, t.c.project_id.in_(select(ids.c.target_id))
-    ).group_by(t.c.project_id)
+    return (
+        select(t.c.project_id, *_counted(t, t.c.task_name, {"blocked_tasks": blocked}))
+        .where(blocked, t.c.project_id.in_(select(ids.c.target_id)))
+        .group_by(t.c.project_id)
+    )
 
 
 def _milestones(ids: CTE, day: date) -> Select[Any]:
     m = project_milestones
     late = m.c.planned_date < day
-    return select(
-        m.c.project_id, *_counted(m, m.c.milestone_name, {"late_milestones": late}),
-        func.count(type_=Integer).filter(~late).label("milestones_on_track"),
-        func.max(type_coerce(literal(day) - m.c.planned_date, Integer), type_=Integer).filter(late).label("milestone_late_days"),
-    ).where(m.c.is_key, milestones.is_open(day), m.c.project_id.in_(select(ids.c.target_id))).group_by(m.c.project_id)
+    return (
+        select(
+            m.c.project_id,
+            *_counted(m, m.c.milestone_name, {"late_milestones": late}),
+            func.count(type_=Integer).filter(~late).label("milestones_on_track"),
+            func.max(type_coerce(literal(day) - m.c.planned_date, Integer), type_=Integer)
+            .filter(late)
+            .label("milestone_late_days"),
+        )
+        .where(m.c.is_key, milestones.is_open(day), m.c.project_id.in_(select(ids.c.target_id)))
+        .group_by(m.c.project_id)
+    )
 
 
 def _alerts(ids: CTE) -> Select[Any]:
@@ -99,21 +122,36 @@ def _alerts(ids: CTE) -> Select[Any]:
     a, shortage = alert_records, alert_rules.c.rule_type == "MATERIAL_SHORTAGE"
     rank = func.belfry.level_rank(a.c.base_level, type_=Integer)
     name = func.coalesce(a.c.target_name, a.c.target_no)
-    return select(
-        a.c.project_id, func.count(type_=Integer).label("open_alerts"),
-        *_counted(a, name, {"critical_shortages": shortage & (rank >= 3), "warning_shortages": shortage & (rank == 2)}),
-    ).join_from(a, alert_rules, alert_rules.c.id == a.c.rule_id).where(
-        alert_tables.is_open, a.c.project_id.in_(select(ids.c.target_id))
-    ).group_by(a.c.project_id)
+    return (
+        select(
+            a.c.project_id,
+            func.count(type_=Integer).label("open_alerts"),
+            *_counted(
+                a, name, {"critical_shortages": shortage & (rank >= 3), "warning_shortages": shortage & (rank == 2)}
+            ),
+        )
+        .join_from(a, alert_rules, alert_rules.c.id == a.c.rule_id)
+        .where(alert_tables.is_open, a.c.project_id.in_(select(ids.c.target_id)))
+        .group_by(a.c.project_id)
+    )
 
 
 def _kit_rate(ids: CTE) -> Select[Any]:
     """Items complete at the start, in percent, over the last check of each unfinished work order."""
     w, k = work_orders, kit_checks
-    last = select(k.c.fulfilled_items, k.c.total_items).where(k.c.work_order_id == w.c.id).order_by(
-        k.c.check_date.desc(), k.c.check_time.desc()
-    ).limit(1).lateral("last_check")
-    rate = func.round(literal(Decimal(100)) * func.sum(last.c.fulfilled_items) / func.nullif(func.sum(last.c.total_items), 0), 2)
-    return select(w.c.project_id, rate.label("kit_rate")).join_from(w, last, literal(True)).where(
-        w.c.status.not_in(FINISHED_ORDERS), w.c.project_id.in_(select(ids.c.target_id))
-    ).group_by(w.c.project_id)
+    last = (
+        select(k.c.fulfilled_items, k.c.total_items)
+        .where(k.c.work_order_id == w.c.id)
+        .order_by(k.c.check_date.desc(), k.c.check_time.desc())
+        .limit(1)
+        .lateral("last_check")
+    )
+    rate = func.round(
+        literal(Decimal(100)) * func.sum(last.c.fulfilled_items) / func.nullif(func.sum(last.c.total_items), 0), 2
+    )
+    return (
+        select(w.c.project_id, rate.label("kit_rate"))
+        .join_from(w, last, literal(True))
+        .where(w.c.status.not_in(FINISHED_ORDERS), w.c.project_id.in_(select(ids.c.target_id)))
+        .group_by(w.c.project_id)
+    )

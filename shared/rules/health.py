@@ -12,9 +12,12 @@ from shared.rules.ladder import Ladder, Step
 
 GREEN, YELLOW, RED, GREY = "H1", "H2", "H3", "H4"
 STATUS_COLOURS = {
-    "ST30": GREY, "ST99": GREY,     # closed, cancelled
-    "ST14": RED, "ST19": RED,       # blocked by material, by technology
-    "ST22": YELLOW, "ST26": YELLOW, # rework after factory, after site acceptance
+    "ST30": GREY,
+    "ST99": GREY,  # closed, cancelled
+    "ST14": RED,
+    "ST19": RED,  # blocked by material, by technology
+    "ST22": YELLOW,
+    "ST26": YELLOW,  # rework after factory, after site acceptance
 }
 
 

@@ -1,4 +1,4 @@
-"""How well is a project in schedule, cost, quality and resource, and what is that worth of 100 points? (rulebook 6.1)"""
+"""How is a project in schedule, cost, quality and resource, and how many points is that worth? (rulebook 6.1)"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ class ScoreLimits:
 
 def dimensions(limits: ScoreLimits) -> dict[str, dict[str, Ladder]]:
     """Per dimension the figures that speak for it; the worst of them is the dimension's colour."""
+
     def counted(colour: str) -> Ladder:
         return Ladder((Step(gt, 0, colour),), GREEN)
 
@@ -50,8 +51,12 @@ def dimension(figures: Mapping[str, Any], ladders: Mapping[str, Ladder]) -> str 
 
 
 def score(health: str, *, red_reasons: int, yellow_reasons: int, open_alerts: int) -> int | None:
-    """100 minus 40 for red, 10 for each of three yellow reasons, 1 for each of twenty open alerts; grey has no score."""
+    """100 minus 40 for red, 10 for each of three yellow reasons, 1 for each of twenty open alerts; grey has none."""
     if health == GREY:
         return None
-    lost = RED_POINTS * bool(red_reasons) + YELLOW_POINTS * min(YELLOW_COUNTED, yellow_reasons) + min(ALERTS_COUNTED, open_alerts)
+    lost = (
+        RED_POINTS * bool(red_reasons)
+        + YELLOW_POINTS * min(YELLOW_COUNTED, yellow_reasons)
+        + min(ALERTS_COUNTED, open_alerts)
+    )
     return max(0, 100 - lost)

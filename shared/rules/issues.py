@@ -1,4 +1,4 @@
-"""How loudly is an open issue told: by its days overdue, or by the hours it has blocked a project (rulebook jobs 5 and 6)."""
+"""How loud is an open issue: by its days overdue, or the hours it has blocked a project? (rulebook jobs 5 and 6)"""
 
 from decimal import Decimal
 from operator import ge

@@ -1,4 +1,4 @@
-"""How loudly is a milestone told: by the days to its planned date, or past it (rulebook job 9)."""
+"""How loud is a milestone: by the days to its planned date, or past it? (rulebook job 9)"""
 
 from operator import gt
 

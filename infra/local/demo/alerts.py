@@ -71,7 +71,7 @@ def _violations(factory: Factory) -> dict[tuple[str, int], dict[str, Any]]:
     statements = {
         "ISSUE_OVERDUE": issues.past_due(factory.day, overdue["warning_days"], overdue["critical_days"]),
         "MILESTONE_DUE": milestones.near_or_overdue(factory.day, near["before_days"], near["urgent_after_days"]),
-        "BLOCKING_ISSUE": issues.blocking(factory.instant(0, "00:05"), "Asia/Shanghai", blocking["critical_hours"], blocking["urgent_hours"]),
+        "BLOCKING_ISSUE": issues.blocking(factory.instant(0, "00:05"), blocking["critical_hours"], blocking["urgent_hours"]),
     }
     return {
         (rule, row["target_id"]): dict(row)

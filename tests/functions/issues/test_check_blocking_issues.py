@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp import tables
-from tests.acceptance import AlertJob, Promise, alerts, copies_of, messages, promises, sentence
+from tests.acceptance import AlertJob, Promise, copies_of, promises, sentence
 from tests.conftest import Perform
-from tests.factories import TODAY, Erp
+from tests.evidence import alerts, messages
+from tests.factories import Erp
 from tests.shared.rules.issue_cases import BLOCKING
 
 ID = "check_blocking_issues"
@@ -93,7 +94,12 @@ def test_two_new_blocking_issues_in_one_run_get_alerts_of_their_own(db: Connecti
 
 def test_pmo_is_told_from_critical_on(db: Connection, perform: Perform) -> None:
     erp = Erp(db)
-    assignee, manager, pmo, reporter = erp.user("陈伟"), erp.user("李强"), erp.user("何静", roles=["PMO"]), erp.user("周婷")
+    assignee, manager, pmo, reporter = (
+        erp.user("陈伟"),
+        erp.user("李强"),
+        erp.user("何静", roles=["PMO"]),
+        erp.user("周婷"),
+    )
     people = {"assignee_id": assignee, "reporter_id": reporter, "project_id": erp.project(pm_id=manager)}
     young = blocking(erp, timedelta(hours=23), **people)
     old = blocking(erp, timedelta(hours=24), **people)
@@ -101,7 +107,9 @@ def test_pmo_is_told_from_critical_on(db: Connection, perform: Perform) -> None:
     inbox = {alert["target_id"]: set() for alert in alerts(db)}
     targets = {alert["id"]: alert["target_id"] for alert in alerts(db)}
     for message in messages(db):
-        inbox[targets[message["alert_id"]]] |= {int(told.split()[0]) for told in message["told"] if told.endswith("system")}
+        inbox[targets[message["alert_id"]]] |= {
+            int(told.split()[0]) for told in message["told"] if told.endswith("system")
+        }
     assert inbox == {young: {assignee, manager}, old: {assignee, manager, pmo}}
 
 
@@ -127,7 +135,10 @@ def test_the_alert_changes_once_a_day_not_every_hour(db: Connection, perform: Pe
     perform(ID, AT)
     (first,) = alerts(db)
     assert (first["trigger_value"], first["threshold_value"]) == (24, 24)
-    assert {key: first["facts"][key] for key in ("since", "days_blocked")} == {"since": "2026-02-28T19:05:00+00:00", "days_blocked": 1}
+    assert {key: first["facts"][key] for key in ("since", "days_blocked")} == {
+        "since": "2026-02-28T19:05:00+00:00",
+        "days_blocked": 1,
+    }
     perform(ID, "2026-03-02T10:05+08:00")
     assert alerts(db) == [first]
     perform(ID, "2026-03-03T09:05+08:00")

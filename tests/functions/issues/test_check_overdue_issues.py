@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp import tables
-from tests.acceptance import AlertJob, Promise, alerts, copies_of, messages, promises, sentence
+from tests.acceptance import AlertJob, Promise, copies_of, promises, sentence
 from tests.conftest import Perform
+from tests.evidence import alerts, messages
 from tests.factories import TODAY, Erp
 from tests.shared.rules.issue_cases import OVERDUE
 
@@ -164,7 +165,11 @@ def test_several_issues_of_one_person_are_one_reminder_that_lists_them(db: Conne
     assert set(reminders) == {f"ISSUE_OVERDUE|2026-03-03|USER:{user}" for user in (assignee, manager)}
     for facts in reminders.values():
         assert facts["count"] == 3
-        assert [(item["target_no"], item["days_overdue"]) for item in facts["items"]] == [("IS-B", 13), ("IS-C", 9), ("IS-A", 2)]
+        assert [(item["target_no"], item["days_overdue"]) for item in facts["items"]] == [
+            ("IS-B", 13),
+            ("IS-C", 9),
+            ("IS-A", 2),
+        ]
 
 
 def test_who_was_told_of_an_upgrade_today_is_not_reminded_of_it_as_well(db: Connection, perform: Perform) -> None:
@@ -185,7 +190,8 @@ def test_an_acknowledged_issue_is_still_reminded_of_and_a_muted_one_is_not(db: C
     perform(ID, "2026-03-02T09:00+08:00")
     db.execute(text("update belfry.alert_records set status = 'ACKNOWLEDGED', acknowledged_by = 1"))
     db.execute(
-        text("update belfry.alert_records set status = 'IGNORED', mute_until = '2026-03-09' where target_id = :id"), {"id": quiet}
+        text("update belfry.alert_records set status = 'IGNORED', mute_until = '2026-03-09' where target_id = :id"),
+        {"id": quiet},
     )
     perform(ID, "2026-03-03T09:00+08:00")
     assert (told(db, taken), told(db, muted)) == (["NEW", "REMINDER"], ["NEW"])

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp import tables
-from tests.acceptance import AlertJob, Promise, alerts, copies_of, everything, messages, promises, sentence
+from tests.acceptance import AlertJob, Promise, copies_of, promises, sentence
 from tests.conftest import Perform
+from tests.evidence import alerts, everything, messages
 from tests.factories import TODAY, Erp
 
 ID = "calculate_project_health"
@@ -47,104 +48,8 @@ def reasons(db: Connection, project: int) -> list[str]:
     return [reason["code"] for reason in listed.scalar_one()]
 
 
-def shortage(db: Connection, project: int, base: str, level: str | None = None, status: str = "PENDING") -> None:
-    """An alert of a material shortage, perhaps raised further because nobody handled it."""
-    db.execute(
-        text("""insert into belfry.alert_records (alert_no, rule_id, dedupe_key, target_type, project_id, base_level, alert_level,
-                  triggered_at, level_changed_at, status, target_name)
-                select 'AL-' || :base || '-' || :project, id, 'key-' || :base || :project, 'MATERIAL_SHORTAGE', :project, :base, :level,
-                  '2026-03-01', '2026-03-01', :status, '直线导轨' from belfry.alert_rules where rule_code = 'MATERIAL_SHORTAGE'"""),
-        {"project": project, "base": base, "level": level or base, "status": status},
-    )
-
-
 def days(n: int) -> date:
     return TODAY + timedelta(days=n)
-
-
-FAR = {"planned_start_date": days(-10), "planned_end_date": days(90), "progress_pct": 100}
-HALFWAY = {"planned_start_date": days(-50), "planned_end_date": days(50)}
-
-
-@pytest.mark.parametrize(
-    ("columns", "expected"),
-    [
-        ({**FAR, "planned_end_date": days(7)}, "H2"), ({**FAR, "planned_end_date": days(8)}, "H1"),
-        ({**FAR, "planned_end_date": days(-1)}, "H2"), ({**FAR, "planned_end_date": days(-300), "planned_start_date": days(-400)}, "H2"),
-        ({**HALFWAY, "progress_pct": Decimal("40.0")}, "H1"), ({**HALFWAY, "progress_pct": Decimal("39.9")}, "H2"),
-        ({"planned_start_date": days(30), "planned_end_date": days(90), "progress_pct": 0}, "H1"),
-        ({"planned_start_date": None, "planned_end_date": None, "progress_pct": 0}, "H1"),
-        ({"planned_start_date": days(-300), "planned_end_date": None, "progress_pct": 0}, "H1"),
-        ({"planned_start_date": days(90), "planned_end_date": days(30), "progress_pct": 0}, "H1"),
-        ({"planned_start_date": days(30), "planned_end_date": days(30), "progress_pct": 0}, "H1"),
-        ({"status": "ST14"}, "H3"), ({"status": "ST19"}, "H3"), ({"status": "ST22"}, "H2"), ({"status": "ST26"}, "H2"),
-        ({"status": "ST30"}, "H4"), ({"status": "ST99"}, "H4"), ({"health": "H4"}, "H4"), ({"health": "H3"}, "H1"),
-    ],
-)  # fmt: skip
-def test_dates_progress_and_status_give_the_colour(
-    columns: dict[str, Any], expected: str, db: Connection, perform: Perform
-) -> None:
-    project = Erp(db).project(**columns)
-    perform(ID)
-    assert health(db, project) == expected
-
-
-@pytest.mark.parametrize(
-    ("base", "level", "status", "expected"),
-    [
-        ("WARNING", "WARNING", "PENDING", "H2"), ("WARNING", "URGENT", "PENDING", "H2"), ("CRITICAL", "CRITICAL", "PENDING", "H3"),
-        ("CRITICAL", "URGENT", "ACKNOWLEDGED", "H3"), ("URGENT", "URGENT", "PROCESSING", "H3"), ("INFO", "INFO", "PENDING", "H1"),
-        ("CRITICAL", "CRITICAL", "RESOLVED", "H1"), ("CRITICAL", "CRITICAL", "IGNORED", "H1"),
-    ],
-)  # fmt: skip
-def test_a_shortage_counts_by_its_data_not_by_how_late_it_is_handled(
-    base: str, level: str, status: str, expected: str, db: Connection, perform: Perform
-) -> None:
-    project = Erp(db).project()
-    shortage(db, project, base, level, status)
-    perform(ID)
-    assert health(db, project) == expected
-
-
-@pytest.mark.parametrize(
-    ("columns", "expected"),
-    [
-        ({"is_blocking": True}, "H3"), ({"issue_type": "BLOCKER"}, "H3"), ({"is_blocking": True, "status": "PROCESSING"}, "H3"),
-        ({"is_blocking": True, "status": "RESOLVED"}, "H1"), ({"priority": "HIGH"}, "H2"), ({"priority": "URGENT"}, "H2"),
-        ({"priority": "URGENT", "status": "CLOSED"}, "H1"), ({"priority": "MEDIUM"}, "H1"),
-    ],
-)  # fmt: skip
-def test_open_issues_count(columns: dict[str, Any], expected: str, db: Connection, perform: Perform) -> None:
-    erp = Erp(db)
-    project = erp.project()
-    erp.issue(project_id=project, **columns)
-    perform(ID)
-    assert health(db, project) == expected
-
-
-@pytest.mark.parametrize(
-    ("columns", "expected"),
-    [
-        ({"is_key": True, "planned_date": days(-1)}, "H2"), ({"is_key": True, "planned_date": TODAY}, "H1"),
-        ({"is_key": False, "planned_date": days(-30)}, "H1"), ({"is_key": True, "planned_date": days(-1), "status": "COMPLETED"}, "H1"),
-        ({"is_key": True, "planned_date": days(-1), "status": "CANCELLED"}, "H1"),
-        ({"is_key": True, "planned_date": days(-1), "actual_date": days(-1)}, "H1"),
-    ],
-)  # fmt: skip
-def test_late_key_milestones_count(columns: dict[str, Any], expected: str, db: Connection, perform: Perform) -> None:
-    erp = Erp(db)
-    project = erp.project()
-    erp.milestone(project_id=project, **columns)
-    perform(ID)
-    assert health(db, project) == expected
-
-
-def test_a_blocked_task_turns_a_project_red(db: Connection, perform: Perform) -> None:
-    erp = Erp(db)
-    project = erp.project()
-    erp.task(project_id=project, status="BLOCKED")
-    perform(ID)
-    assert (health(db, project), reasons(db, project)) == ("H3", ["TASK_BLOCKED"])
 
 
 def test_a_closed_project_is_grey_whatever_blocks_it(db: Connection, perform: Perform) -> None:
@@ -164,7 +69,7 @@ def test_projects_that_are_put_away_are_not_judged(gone: dict[str, Any], db: Con
 
 def test_reasons_name_what_they_count_red_first(db: Connection, perform: Perform) -> None:
     erp = Erp(db)
-    project = erp.project(**{**HALFWAY, "progress_pct": Decimal("20.5")})
+    project = erp.project(planned_start_date=days(-50), planned_end_date=days(50), progress_pct=Decimal("20.5"))
     numbers = [f"IS-{n}" for n in range(5)]
     for number in numbers:
         erp.issue(project_id=project, issue_no=number, is_blocking=True, priority="HIGH")
@@ -197,7 +102,12 @@ def test_new_reasons_are_saved_and_only_a_new_colour_is_logged(db: Connection, p
     assert (answer["counters"]["projects_updated"], answer["counters"]["projects_coloured"]) == (1, 0)
     assert reasons(db, project) == ["STATUS", "TASK_BLOCKED"]
     (log,) = db.execute(text("select * from belfry.project_status_logs")).mappings()
-    assert (log["change_type"], log["old_health"], log["new_health"], log["changed_by"]) == ("HEALTH_AUTO_CALCULATED", "H1", "H3", None)
+    assert (log["change_type"], log["old_health"], log["new_health"], log["changed_by"]) == (
+        "HEALTH_AUTO_CALCULATED",
+        "H1",
+        "H3",
+        None,
+    )
     assert [reason["code"] for reason in log["reasons"]] == ["STATUS"]
 
 
@@ -219,7 +129,11 @@ def test_turning_yellow_reminds_the_manager_once_a_day(db: Connection, perform: 
         change(db, project, status=status)
         perform(ID, f"2026-03-02T{hour:02}:00+08:00")
     (message,) = messages(db)
-    assert (message["type"], message["reason"], message["told"]) == ("PROJECT_HEALTH_CHANGED", "REMINDER", [f"{manager} system"])
+    assert (message["type"], message["reason"], message["told"]) == (
+        "PROJECT_HEALTH_CHANGED",
+        "REMINDER",
+        [f"{manager} system"],
+    )
     assert (message["facts"]["old_health"], message["facts"]["new_health"]) == ("H1", "H2")
     assert [reason["code"] for reason in message["facts"]["reasons"]] == ["STATUS"]
 
@@ -248,7 +162,9 @@ def test_a_change_that_another_job_saved_is_told_as_well(db: Connection, perform
     assert [a["status"] for a in alerts(db)] == ["RESOLVED", "RESOLVED"]
 
 
-def test_a_plan_that_contradicts_itself_is_listed_and_judged_without_its_variance(db: Connection, perform: Perform) -> None:
+def test_a_plan_that_contradicts_itself_is_listed_and_judged_without_its_variance(
+    db: Connection, perform: Perform
+) -> None:
     erp = Erp(db)
     backwards = erp.project(project_code="PJ-B", planned_start_date=days(90), planned_end_date=days(30), status="ST14")
     beyond = erp.project(project_code="PJ-C", progress_pct=130)
@@ -264,8 +180,17 @@ def test_a_plan_that_contradicts_itself_is_listed_and_judged_without_its_varianc
 def test_the_kit_rate_counts_when_an_operator_switches_it_on(db: Connection, perform: Perform) -> None:
     erp = Erp(db)
     project = erp.project()
-    orders = [erp.work_order(project_id=project), erp.work_order(project_id=project), erp.work_order(project_id=project, status="COMPLETED")]
-    for order, day, fulfilled in ((orders[0], "2026-03-01", 10), (orders[0], "2026-03-02", 5), (orders[1], "2026-02-20", 4), (orders[2], "2026-03-02", 0)):
+    orders = [
+        erp.work_order(project_id=project),
+        erp.work_order(project_id=project),
+        erp.work_order(project_id=project, status="COMPLETED"),
+    ]
+    for order, day, fulfilled in (
+        (orders[0], "2026-03-01", 10),
+        (orders[0], "2026-03-02", 5),
+        (orders[1], "2026-02-20", 4),
+        (orders[2], "2026-03-02", 0),
+    ):
         db.execute(
             text("""insert into belfry.kit_checks (work_order_id, check_date, check_time, total_items, fulfilled_items, in_transit_items,
                       shortage_items, kit_status) values (:order, :day, cast(:day as date), 10, :fulfilled, 0, 0, 'PARTIAL')"""),
@@ -273,15 +198,23 @@ def test_the_kit_rate_counts_when_an_operator_switches_it_on(db: Connection, per
         )
     perform(ID)
     assert health(db, project) == "H1"
-    rule = {"deadline_days": 7, "variance_points": 10, "kit_rate_enabled": True, "kit_rate_blocked": 50, "kit_rate_at_risk": 70}
+    rule = {
+        "deadline_days": 7,
+        "variance_points": 10,
+        "kit_rate_enabled": True,
+        "kit_rate_blocked": 50,
+        "kit_rate_at_risk": 70,
+    }
     perform(ID, kind="manual", params={"health": rule})
     assert health(db, project) == "H3"
-    ((code, value),) = [(r["code"], r["value"]) for r in db.execute(text("select reasons from belfry.project_health")).scalar_one()]
+    ((code, value),) = [
+        (r["code"], r["value"]) for r in db.execute(text("select reasons from belfry.project_health")).scalar_one()
+    ]
     assert (code, value) == ("KIT_RATE", 45.0)
 
 
 def test_the_deadline_is_counted_from_the_local_day(db: Connection, perform: Perform) -> None:
-    project = Erp(db).project(**{**FAR, "planned_end_date": days(7)})
+    project = Erp(db).project(planned_end_date=days(7), progress_pct=100)
     perform(ID, "2026-03-01T23:00+08:00")
     assert health(db, project) == "H1"
     perform(ID, "2026-03-02T00:00+08:00")

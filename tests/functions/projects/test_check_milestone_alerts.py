@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp import tables
-from tests.acceptance import AlertJob, Promise, alerts, copies_of, messages, promises, sentence
+from tests.acceptance import AlertJob, Promise, copies_of, promises, sentence
 from tests.conftest import Perform
+from tests.evidence import alerts, messages
 from tests.factories import TODAY, Erp
 from tests.shared.rules.milestone_cases import CASES
 
@@ -58,7 +59,12 @@ def test_the_job_gives_every_case_the_level_of_the_rule(db: Connection, perform:
 
 @pytest.mark.parametrize(
     ("columns", "raised"),
-    [({"status": "IN_PROGRESS"}, 1), ({"status": "DELAYED"}, 1), ({"status": "COMPLETED"}, 0), ({"status": "CANCELLED"}, 0)],
+    [
+        ({"status": "IN_PROGRESS"}, 1),
+        ({"status": "DELAYED"}, 1),
+        ({"status": "COMPLETED"}, 0),
+        ({"status": "CANCELLED"}, 0),
+    ],
 )
 def test_finished_milestones_are_silent(columns: dict[str, Any], raised: int, db: Connection, perform: Perform) -> None:
     due_in(Erp(db), -2, **columns)
@@ -123,7 +129,12 @@ def test_the_alert_says_what_and_by_when(db: Connection, perform: Perform) -> No
     due_in(erp, -3, project_id=project, milestone_code="MS-9", milestone_name="出厂验收", owner_id=erp.user("赵敏"))
     perform(ID, AT)
     (alert,) = alerts(db)
-    assert (alert["target_no"], alert["project_id"], alert["trigger_value"], alert["threshold_value"]) == ("MS-9", project, 3, 0)
+    assert (alert["target_no"], alert["project_id"], alert["trigger_value"], alert["threshold_value"]) == (
+        "MS-9",
+        project,
+        3,
+        0,
+    )
     assert alert["facts"] == {
         "planned_date": "2026-02-27", "days_late": 3, "is_key": True, "owner": "赵敏", "project_code": "PJ-9", "project_name": "包装线",
     }  # fmt: skip

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp import tables
-from tests.acceptance import copies_of, counted_statements, everything, messages
+from tests.acceptance import copies_of
 from tests.conftest import Perform, register
+from tests.evidence import counted_statements, everything, messages
 from tests.factories import TODAY, Erp
 
 ID = "daily_health_snapshot"
@@ -32,7 +33,9 @@ def row(db: Connection) -> Mapping[str, Any]:
     return only
 
 
-def earlier(db: Connection, project: int, score: int | None, *, day: date = TODAY - timedelta(days=7), health: str = "H1") -> None:
+def earlier(
+    db: Connection, project: int, score: int | None, *, day: date = TODAY - timedelta(days=7), health: str = "H1"
+) -> None:
     db.execute(
         text("""insert into belfry.project_health_snapshots (project_id, snapshot_date, overall_health, health_score, open_alerts,
                   blocking_issues, milestone_delayed) values (:project, :day, :health, :score, 0, 0, 0)"""),
@@ -42,7 +45,9 @@ def earlier(db: Connection, project: int, score: int | None, *, day: date = TODA
 
 def test_a_calm_project_has_a_green_row_of_a_hundred_points(db: Connection, perform: Perform) -> None:
     erp = Erp(db)
-    project = erp.project(planned_start_date=days(-50), planned_end_date=days(50), progress_pct=48, budget_amount=1000, actual_cost=400)
+    project = erp.project(
+        planned_start_date=days(-50), planned_end_date=days(50), progress_pct=48, budget_amount=1000, actual_cost=400
+    )
     answer = perform(ID, AT)
     stored = row(db)
     assert {key: stored[key] for key in stored if key not in ("created_at", "execution_id")} == {
@@ -58,7 +63,12 @@ def test_a_calm_project_has_a_green_row_of_a_hundred_points(db: Connection, perf
 def test_a_troubled_project_has_every_figure(db: Connection, perform: Perform) -> None:
     erp = Erp(db)
     project = erp.project(
-        planned_start_date=days(-50), planned_end_date=days(50), progress_pct=20, budget_amount=1000, actual_cost=1, status="ST22"
+        planned_start_date=days(-50),
+        planned_end_date=days(50),
+        progress_pct=20,
+        budget_amount=1000,
+        actual_cost=1,
+        status="ST22",
     )
     erp.issue(project_id=project, is_blocking=True, priority="URGENT")
     erp.milestone(project_id=project, is_key=True, planned_date=days(-15))
@@ -218,7 +228,11 @@ def test_on_mondays_pmo_hears_of_a_fall_of_fifteen_points(
         assert (message["dedupe_key"], message["told"]) == ("DIGEST_HEALTH|2026-03-02", [f"{pmo} system"])
         ((item),) = message["facts"]["items"]
         assert (item["project_code"], item["before"], item["score"], item["health"]) == ("PJ-9", before, 60, "H3")
-        due = db.execute(text("select to_char(next_attempt_at at time zone 'Asia/Shanghai', 'HH24:MI') from belfry.notification_deliveries"))
+        due = db.execute(
+            text(
+                "select to_char(next_attempt_at at time zone 'Asia/Shanghai', 'HH24:MI') from belfry.notification_deliveries"
+            )
+        )
         assert due.scalar_one() == "07:30"
 
 

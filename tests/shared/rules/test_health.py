@@ -15,13 +15,27 @@ from shared.rules.health_scores import ScoreLimits
 
 LIMITS = Limits(deadline_days=7, variance_points=10, kit_rate_enabled=True, kit_rate_blocked=50, kit_rate_at_risk=70)
 SCORES = ScoreLimits(
-    variance_points=10, schedule_late_days=14, schedule_blocked_points=25, cost_at_risk_percent=90, cost_blocked_percent=120,
-    load_at_risk_percent=110, load_blocked_percent=150,
+    variance_points=10,
+    schedule_late_days=14,
+    schedule_blocked_points=25,
+    cost_at_risk_percent=90,
+    cost_blocked_percent=120,
+    load_at_risk_percent=110,
+    load_blocked_percent=150,
 )
 CALM: dict[str, Any] = {
-    "status": "ST08", "health": "H1", "planned_end_date": date(2026, 6, 30), "days_left": 120, "variance": Decimal(0),
-    "kit_rate": Decimal(100), "blocking_issues": 0, "urgent_issues": 0, "blocked_tasks": 0, "late_milestones": 0,
-    "critical_shortages": 0, "warning_shortages": 0,
+    "status": "ST08",
+    "health": "H1",
+    "planned_end_date": date(2026, 6, 30),
+    "days_left": 120,
+    "variance": Decimal(0),
+    "kit_rate": Decimal(100),
+    "blocking_issues": 0,
+    "urgent_issues": 0,
+    "blocked_tasks": 0,
+    "late_milestones": 0,
+    "critical_shortages": 0,
+    "warning_shortages": 0,
 }
 CASES: list[tuple[str, dict[str, Any], str, set[str]]] = [
     ("all is well", {}, "H1", set()),
@@ -57,7 +71,9 @@ TYPES = {"status": Text, "health": Text, "planned_end_date": Date, "variance": N
 
 
 @pytest.mark.parametrize(("name", "figures", "colour", "reasons"), CASES, ids=IDS)
-def test_the_rule_gives_the_colour_and_the_reasons(name: str, figures: dict[str, Any], colour: str, reasons: set[str]) -> None:
+def test_the_rule_gives_the_colour_and_the_reasons(
+    name: str, figures: dict[str, Any], colour: str, reasons: set[str]
+) -> None:
     assert health.colour(CALM | figures, LIMITS) == colour
     assert set(health.found(CALM | figures, LIMITS)) == reasons
 
@@ -116,20 +132,38 @@ def test_sql_gives_every_dimension_the_same_colour(db: Connection) -> None:
 
 def test_every_dimension_of_a_closed_project_is_grey(db: Connection) -> None:
     figures = {"budget_used_pct": literal(None, Numeric)}
-    assert db.execute(select(dimension(literal("H4", Text), figures, health_scores.dimensions(SCORES)["cost"]))).scalar_one() == "H4"
+    assert (
+        db.execute(
+            select(dimension(literal("H4", Text), figures, health_scores.dimensions(SCORES)["cost"]))
+        ).scalar_one()
+        == "H4"
+    )
 
 
 SCORED = [
-    ("H1", 0, 0, 0, 100), ("H2", 0, 1, 0, 90), ("H2", 0, 3, 0, 70), ("H2", 0, 5, 0, 70), ("H3", 1, 0, 0, 60), ("H3", 4, 0, 0, 60),
-    ("H1", 0, 0, 7, 93), ("H1", 0, 0, 500, 80), ("H3", 2, 9, 99, 10), ("H4", 1, 1, 1, None),
+    ("H1", 0, 0, 0, 100),
+    ("H2", 0, 1, 0, 90),
+    ("H2", 0, 3, 0, 70),
+    ("H2", 0, 5, 0, 70),
+    ("H3", 1, 0, 0, 60),
+    ("H3", 4, 0, 0, 60),
+    ("H1", 0, 0, 7, 93),
+    ("H1", 0, 0, 500, 80),
+    ("H3", 2, 9, 99, 10),
+    ("H4", 1, 1, 1, None),
 ]
 
 
 @pytest.mark.parametrize(("colour", "red", "yellow", "alerts", "points"), SCORED)
-def test_red_costs_40_each_yellow_10_each_alert_1(colour: str, red: int, yellow: int, alerts: int, points: int | None) -> None:
+def test_red_costs_40_each_yellow_10_each_alert_1(
+    colour: str, red: int, yellow: int, alerts: int, points: int | None
+) -> None:
     assert health_scores.score(colour, red_reasons=red, yellow_reasons=yellow, open_alerts=alerts) == points
 
 
 def test_sql_gives_the_same_score(db: Connection) -> None:
-    answers = [score(literal(c, Text), *(literal(n, Integer) for n in (red, yellow, alerts))) for c, red, yellow, alerts, _ in SCORED]
+    answers = [
+        score(literal(c, Text), *(literal(n, Integer) for n in (red, yellow, alerts)))
+        for c, red, yellow, alerts, _ in SCORED
+    ]
     assert list(db.execute(select(*answers)).one()) == [points for *_, points in SCORED]

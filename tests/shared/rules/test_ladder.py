@@ -13,9 +13,17 @@ from shared.rules.levels import LEVELS, shifted
 RISING = Ladder((Step(ge, 7, "CRITICAL"), Step(gt, 3, "WARNING")), otherwise="INFO")
 FALLING = Ladder((Step(lt, 50, "H3"), Step(le, 70, "H2")))
 CASES = [
-    (RISING, 7, "CRITICAL"), (RISING, Decimal("6.99"), "WARNING"), (RISING, Decimal("3.01"), "WARNING"), (RISING, 3, "INFO"),
-    (RISING, -100, "INFO"), (RISING, None, None),
-    (FALLING, Decimal("49.99"), "H3"), (FALLING, 50, "H2"), (FALLING, 70, "H2"), (FALLING, Decimal("70.01"), None), (FALLING, None, None),
+    (RISING, 7, "CRITICAL"),
+    (RISING, Decimal("6.99"), "WARNING"),
+    (RISING, Decimal("3.01"), "WARNING"),
+    (RISING, 3, "INFO"),
+    (RISING, -100, "INFO"),
+    (RISING, None, None),
+    (FALLING, Decimal("49.99"), "H3"),
+    (FALLING, 50, "H2"),
+    (FALLING, 70, "H2"),
+    (FALLING, Decimal("70.01"), None),
+    (FALLING, None, None),
 ]
 
 
@@ -36,7 +44,13 @@ def test_the_threshold_of_an_alert_is_the_limit_of_its_step(db: Connection) -> N
 
 @pytest.mark.parametrize(
     ("level", "steps", "moved"),
-    [("INFO", -1, "INFO"), ("INFO", 1, "WARNING"), ("WARNING", 2, "URGENT"), ("URGENT", 1, "URGENT"), ("CRITICAL", -1, "WARNING")],
+    [
+        ("INFO", -1, "INFO"),
+        ("INFO", 1, "WARNING"),
+        ("WARNING", 2, "URGENT"),
+        ("URGENT", 1, "URGENT"),
+        ("CRITICAL", -1, "WARNING"),
+    ],
 )
 def test_a_level_moves_but_never_past_the_ends(level: str, steps: int, moved: str) -> None:
     assert shifted(level, steps) == moved
