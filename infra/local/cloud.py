@@ -86,7 +86,7 @@ class Cloud:
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         # In this thread: Linux ends the server when the thread that started it ends.
         database_url = self._real.get("DATABASE_URL") or self._embedded(folder / "postgres")
-        migrated = asyncio.create_task(asyncio.to_thread(migrate, database_url))
+        await _in_thread(migrate, database_url)
         self.engine = new_engine(database_url, pool_size=2, socket_timeout=60.0)
         self._running.callback(self.engine.dispose)
 
@@ -108,7 +108,6 @@ class Cloud:
             "BELFRY_OIDC_CERT": str(signer.public_key),
             **self._home.tokens(),
         }
-        await migrated
         host = FunctionHost(
             ROOT,
             {**self.environment, **self._channels(smtp), "DB_POOL_SIZE": "4"},
@@ -126,21 +125,23 @@ class Cloud:
 
         warming = asyncio.gather(*(host.url(function) for function in self._warm()))
         self._running.push_async_callback(_give_up, warming)
-        await asyncio.gather(
-            asyncio.to_thread(self._furnish), topology.create(pubsub, self.file.functions.values(), self.url)
-        )
+        await asyncio.gather(_in_thread(self._furnish), topology.create(pubsub, self.file.functions.values(), self.url))
         self.environment["SCHEDULER_ADDRESS"] = await self._up(scheduler.start, scheduler.stop)
         os.environ.update(self.environment)
-        await asyncio.to_thread(self._register)
+        await _in_thread(self._register)
         await warming
         await self._wait_for(session)
         self._home.write_environment(self.environment)
         return self.url
 
     async def _up(self, start: Callable[[], Awaitable[str]], stop: Callable[[], Awaitable[None]]) -> str:
-        address = await start()
-        self._running.push_async_callback(stop)
-        return address
+        starting = asyncio.ensure_future(start())
+        try:
+            return await asyncio.shield(starting)
+        finally:
+            await asyncio.wait({starting})  # what is half up cannot be stopped
+            if starting.exception() is None:
+                self._running.push_async_callback(stop)
 
     def _embedded(self, folder: Path) -> str:
         server = Postgres(folder, fast=self._fast)
@@ -185,6 +186,15 @@ class Cloud:
             if asyncio.get_running_loop().time() > until:
                 raise DoesNotAnswerError(f"the console is not well: {said}")
             await asyncio.sleep(0.2)
+
+
+async def _in_thread(work: Callable[..., None], *arguments: object) -> None:
+    """A thread cannot be cancelled: its database must not go before it."""
+    running = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        await asyncio.shield(running)
+    finally:
+        await asyncio.wait({running})
 
 
 async def _give_up(work: "asyncio.Future[list[str]]") -> None:

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Row, TextClause, text
 
 from infra.local.cloud import Cloud
 from infra.local.pubsub.clock import Alarm
@@ -16,15 +17,16 @@ from shared.errors import BelfryError
 ZONE = ZoneInfo("Asia/Shanghai")
 MINUTE = timedelta(minutes=1)
 PATIENCE = 120.0  # real seconds until one instant's work must be done
+NUDGE = 35.0  # real seconds after which a message that its run could not publish is the sweeper's
 RUNS, DELIVERIES = "sweep_runs", "sweep_deliveries"
 
 _SWEPT = text("update belfry.jobs set swept_through = :at where :everyone or job_id = any(:sweepers)")
 # What the functions still have in hand; a message that waits for its time has not been handed to anybody.
 _IN_HAND = text("""
-  select (select count(*) from belfry.job_executions where state = 'running')
-       + (select count(*) from belfry.notification_deliveries
-          where state = 'sending' or state = 'queued' and next_attempt_at <= :now)
-       + (select count(*) from belfry.outbox where published_at is null)""")
+  select (select count(*) from belfry.job_executions where state = 'running') as runs,
+         (select count(*) from belfry.notification_deliveries
+          where state = 'sending' or state = 'queued' and next_attempt_at <= :now) as deliveries,
+         (select count(*) from belfry.outbox where published_at is null) as messages""")
 _RUNS_TO_START = text("""
   select min(case when state = 'waiting' then cast(:now as timestamptz) else coalesce(retry_at, :now) end)
   from belfry.job_executions
@@ -103,28 +105,30 @@ class Day:
             if when is not None:
                 self._wake.add(max(when, at + MINUTE))
 
-    def _when(self, query: object) -> datetime | None:
+    def _when(self, query: TextClause) -> datetime | None:
         """The minute at which the first of them is due, now if it is past."""
         with self.cloud.engine.connect() as connection:
-            found: datetime | None = connection.execute(query, {"now": self.clock.at}).scalar_one_or_none()  # type: ignore[call-overload]
+            found: datetime | None = connection.execute(query, {"now": self.clock.at}).scalar_one_or_none()
         if found is None:
             return None
         up = found.replace(second=0, microsecond=0)
         return max(self.clock.at, up if up == found else up + MINUTE)
 
     async def _drained(self) -> None:
-        until = asyncio.get_running_loop().time() + PATIENCE
-        while in_hand := self._in_hand(self.cloud.engine):
-            if asyncio.get_running_loop().time() > until:
-                raise NotDrainedError(
-                    f"at {self.clock.at:%H:%M} UTC {in_hand} runs, deliveries or messages did not end"
-                )
+        now = asyncio.get_running_loop().time
+        until, nudge = now() + PATIENCE, now() + NUDGE
+        while any(in_hand := self._in_hand()):
+            if now() > until:
+                what = ", ".join(f"{count} {name}" for name, count in in_hand._mapping.items())
+                raise NotDrainedError(f"at {self.clock.at.astimezone(ZONE):%H:%M} did not come to an end: {what}")
+            if now() > nudge:
+                nudge = now() + NUDGE
+                await self.cloud.poster.post(Tick(self.clock.at, DELIVERIES), by_hand=True)
             await asyncio.sleep(0.02)
 
-    def _in_hand(self, engine: Engine) -> int:
-        with engine.connect() as connection:
-            count: int = connection.execute(_IN_HAND, {"now": self.clock.at}).scalar_one()
-            return count
+    def _in_hand(self) -> Row[Any]:
+        with self.cloud.engine.connect() as connection:
+            return connection.execute(_IN_HAND, {"now": self.clock.at}).one()
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:

@@ -46,6 +46,7 @@ class FunctionHost:
     ) -> None:
         self._root = root
         local = {"PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1", "BELFRY_LOCAL_CLOCK": "1"}
+        local["XDG_RUNTIME_DIR"] = str(logs.absolute())  # gunicorn's control socket would go to ~/.gunicorn
         self._environment = {**local, **environment}
         self._processes = processes
         self._idle = idle

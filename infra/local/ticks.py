@@ -62,8 +62,11 @@ class Poster:
         self._signer = signer
         self._room = asyncio.Semaphore(AT_ONCE)
 
-    async def post(self, tick: Tick, now: datetime | None = None) -> Answer:
-        """POST the tick, on the clock `now` (its own time if None), again while the function says "later"."""
+    async def post(self, tick: Tick, now: datetime | None = None, *, by_hand: bool = False) -> Answer:
+        """POST the tick, on the clock `now` (its own time if None), again while the function says "later".
+
+        `by_hand`: not the tick itself but a run of its time, beside it.
+        """
         endpoint = f"{self._url}/functions/{tick.job}"
         headers = {
             "User-Agent": "Google-Cloud-Scheduler",
@@ -73,21 +76,24 @@ class Poster:
             "X-Belfry-Now": (now or tick.at).isoformat(),
             "Content-Type": "application/json",
         }
+        body = {"job": tick.job}
+        if by_hand:
+            body |= {"kind": "manual", "run_at": tick.at.isoformat()}
         answer = Answer(tick, 0, {})
         for attempt in range(TRIES):
             if attempt:
                 await asyncio.sleep(REST)
             async with self._room:
                 headers["Authorization"] = f"Bearer {self._signer.token(endpoint, CALLER)}"
-                answer = await self._once(tick, endpoint, headers)
+                answer = await self._once(tick, endpoint, headers, body)
             # A 503 with an execution has its row: the sweep tries again when its time has come.
             if 0 < answer.status < 500 or "execution_id" in answer.content:
                 break
         return answer
 
-    async def _once(self, tick: Tick, endpoint: str, headers: dict[str, str]) -> Answer:
+    async def _once(self, tick: Tick, endpoint: str, headers: dict[str, str], body: dict[str, str]) -> Answer:
         try:
-            async with self._session.post(endpoint, data=json.dumps({"job": tick.job}), headers=headers) as answer:
+            async with self._session.post(endpoint, data=json.dumps(body), headers=headers) as answer:
                 text = await answer.text()
                 content = json.loads(text) if answer.content_type == "application/json" else {"text": text}
                 return Answer(tick, answer.status, content)
