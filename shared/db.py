@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL, ExceptionContext
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.config import config
@@ -91,10 +91,14 @@ def _refuse_unencodable(
             stack.extend(value)
 
 
-def _discard_after_foreign_error(context: ExceptionContext) -> None:
-    loaded = context.dialect.loaded_dbapi
-    if not isinstance(context.original_exception, loaded.Error):
-        context.is_disconnect = True
+def _discard_after_foreign_error(context: ExceptionContext) -> BaseException | None:
+    error = context.original_exception
+    if isinstance(error, context.dialect.loaded_dbapi.Error):
+        return None
+    context.is_disconnect = True
+    # pg8000 lets a socket's error through where an answer begins; told like every other broken connection.
+    told = OperationalError(context.statement, None, error, connection_invalidated=True)
+    return told if isinstance(error, OSError) else None
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -112,6 +116,14 @@ def is_retryable(error: BaseException) -> bool:
         return False
     state = sqlstate(error)
     return error.connection_invalidated or state is None or state.startswith(_RETRYABLE)
+
+
+def is_stale(error: SQLAlchemyError) -> bool:
+    """Whether a pooled connection turned out dead at once: a new one may work. One that stayed silent is not asked
+    again: the caller has waited long enough."""
+    cause = getattr(error, "orig", None)
+    silent = isinstance(cause, TimeoutError) or isinstance(getattr(cause, "__cause__", None), TimeoutError)
+    return bool(getattr(error, "connection_invalidated", False)) and not silent
 
 
 @contextmanager

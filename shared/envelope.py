@@ -37,8 +37,34 @@ class Message:
     now: datetime | None
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A job of the topic `job-events` has succeeded; its dependents may look now."""
+
+    job_id: str
+    now: datetime | None
+
+
 def parse(raw: bytes, function: str) -> Message:
-    """Understand the envelope of a push to this function (`notify_email` serves `notify-email`).
+    """Which deliveries a push to this channel function names; raises what `_unwrap` raises."""
+    payload, now = _unwrap(raw, function)
+    return Message(*_payload(payload), now)
+
+
+def parse_event(raw: bytes, function: str) -> Finished:
+    """Which job a push of `job-events` says has finished; raises what `_unwrap` raises."""
+    payload, now = _unwrap(raw, function)
+    if payload.get("v") != 1 or isinstance(payload.get("v"), bool):
+        raise PoisonError("unknown_version")
+    if payload.get("event") != "job.finished":
+        raise PoisonError("unknown_event")
+    if not isinstance(payload.get("job"), str):
+        raise PoisonError("no_job")
+    return Finished(payload["job"], now)
+
+
+def _unwrap(raw: bytes, function: str) -> tuple[dict[str, Any], datetime | None]:
+    """The payload of a push to this function (`notify_email` serves `notify-email`), and the local cloud's clock.
 
     Raises PoisonError with the reason, or InvalidRequest 403 when the message belongs to another subscription.
     """
@@ -64,7 +90,7 @@ def parse(raw: bytes, function: str) -> Message:
         decoded = base64.b64decode(data, validate=True)
     except ValueError:
         raise PoisonError("bad_base64") from None
-    return Message(*_payload(_object(decoded, "data")), _virtual_now(attributes))
+    return _object(decoded, "data"), _virtual_now(attributes)
 
 
 def _payload(payload: dict[str, Any]) -> tuple[str, tuple[int, ...]]:

@@ -154,7 +154,7 @@ def _connection_and_job(asked: Trigger) -> Iterator[tuple[Connection, JobRow | N
                 db.set_clock(connection, asked.virtual_now)
                 row = executions.read_job(connection, asked.job_id)
             except SQLAlchemyError as error:
-                if last or not getattr(error, "connection_invalidated", False):
+                if last or not db.is_stale(error):
                     raise
                 continue
             yield connection, row

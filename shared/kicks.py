@@ -41,14 +41,22 @@ _INSERT = text("""
   from belfry.jobs where job_id = :job_id
   returning id""")
 # A waiting tick is kicked when its upstreams have succeeded or its patience is over: the claim decides which.
+# Of a job whose runs may not overlap only the oldest is taken, and none while one runs: the others would be sent away.
 _TAKE_DUE = text("""
   update belfry.job_executions x set kicked_at = belfry.clock()
   from (select e.id, j.target_uri
         from belfry.job_executions e join belfry.jobs j using (job_id)
         where e.state in ('pending', 'retry_wait', 'waiting') and coalesce(e.retry_at, '-infinity') <= belfry.clock()
           and coalesce(e.kicked_at, '-infinity') < belfry.clock() - interval '50 seconds' and j.target_uri is not null
+          and (cast(:upstream as text) is null or exists (select from belfry.job_dependencies d
+                 where d.job_id = e.job_id and d.depends_on = cast(:upstream as text)))
           and (e.state <> 'waiting' or cardinality(belfry.unmet_dependencies(e.job_id, e.biz_date)) = 0
                or e.created_at < belfry.clock() - make_interval(secs => j.depends_wait_s))
+          and (e.overlap = 'allow' or not exists (select from belfry.job_executions o
+                 where o.job_id = e.job_id and o.overlap <> 'allow' and o.id <> e.id
+                   and (o.state = 'running' or o.state in ('pending', 'retry_wait') and (o.run_at, o.id) < (e.run_at,
+                     e.id)
+                        and coalesce(o.retry_at, '-infinity') <= belfry.clock())))
         order by array_position('{high,normal,low}', e.priority), e.run_at
         limit :most for update of e skip locked) d
   where x.id = d.id
@@ -125,20 +133,26 @@ def insert_pending(
     return Pending(execution_id, job_id, run_at, kind, target_uri)
 
 
-def take_due(db: Connection, most: int) -> list[Pending]:
-    """Executions that wait for their start and may have it now, by priority and age; each is kicked once a minute at most."""
-    return [Pending(*row) for row in db.execute(_TAKE_DUE, {"most": most})]
+def take_due(db: Connection, most: int, *, upstream: str | None = None) -> list[Pending]:
+    """Executions that may start now, by priority and age; each is kicked once a minute at most.
+
+    `upstream`: only those of jobs that depend on it.
+    """
+    return [Pending(*row) for row in db.execute(_TAKE_DUE, {"most": most, "upstream": upstream})]
 
 
-def kick_all(due: Sequence[Pending], *, now: datetime | None, check: Callable[[], None]) -> int:
+def kick_all(due: Sequence[Pending], *, now: datetime | None, check: Callable[[], None] | None = None) -> int:
     """Kick several at once; how many were reached. One that was not is taken again by the next sweep."""
 
     def reached(pending: Pending) -> bool:
-        check()
+        if check:
+            check()
         try:
             kick(pending.target_uri, pending.body, now=now)
         except Unavailable as error:
-            logs.event("kick_failed", level=30, job_id=pending.job_id, execution_id=str(pending.execution_id), error=str(error))
+            logs.event(
+                "kick_failed", level=30, job_id=pending.job_id, execution_id=str(pending.execution_id), error=str(error)
+            )
             return False
         return True
 

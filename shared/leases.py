@@ -28,6 +28,7 @@ class Lease:
         self.execution_id, self.fence, self.seconds, self.timeout = execution_id, fence, seconds, timeout
         self._began = time.monotonic()
         self._deadline = self._began + timeout
+        self._held_until = self._began + seconds  # by our own clock, a little before the database's
         self._lost = self._cancelled = False
         self._stop = threading.Event()
         self._thread = (
@@ -56,7 +57,7 @@ class Lease:
 
     def check(self) -> None:
         """Raise LeaseLost, Cancelled or DeadlineExceeded when the body must not go on."""
-        if self._lost:
+        if self._lost or time.monotonic() > self._held_until:
             raise LeaseLost
         if self._cancelled:
             raise Cancelled
@@ -65,6 +66,7 @@ class Lease:
 
     def _beat(self) -> None:
         while not self._stop.wait(self.seconds * 2 / 9) and time.monotonic() < self._deadline:
+            asked = time.monotonic()
             try:
                 with db.connect() as connection:
                     held, cancelled = executions.heartbeat(connection, self.execution_id, self.fence, self.seconds)
@@ -78,3 +80,4 @@ class Lease:
             if not held:
                 self._lost = True
                 return
+            self._held_until = asked + self.seconds

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from uuid import uuid4
 
 from flask import Request, Response
@@ -25,9 +26,25 @@ from shared.jobs import refusal
 
 MAX_BODY, KEPT = 256 * 1024, 64 * 1024
 Deliver = Callable[[Connection, Sequence[int]], Mapping[str, int]]
+M = TypeVar("M", envelope.Message, envelope.Finished)
 
 
 def receive(request: Request, function: str, channel: str, deliver: Deliver) -> Response:
+    """Serve one push of a channel's subscription: hand the deliveries it names to the channel."""
+
+    def act(connection: Connection, message: envelope.Message) -> Mapping[str, int]:
+        # The subscription filters; an emulator may not.
+        return deliver(connection, message.delivery_ids) if message.channel == channel else {}
+
+    return serve(request, function, envelope.parse, act)
+
+
+def serve(
+    request: Request,
+    function: str,
+    parse: Callable[[bytes, str], M],
+    act: Callable[[Connection, M], Mapping[str, int]],
+) -> Response:
     """Serve one push request of the subscription that belongs to this function (`notify_email` -> `notify-email`)."""
     logs.clear()
     request_id = (request.headers.get("X-Cloud-Trace-Context") or uuid4().hex)[:64]
@@ -40,14 +57,13 @@ def receive(request: Request, function: str, channel: str, deliver: Deliver) -> 
         try:
             if body.length > MAX_BODY:
                 raise PoisonError("too_large")
-            message = envelope.parse(body.content, function)
+            message = parse(body.content, function)
         except PoisonError as poison:
             _quarantine(body, function, poison.reason)
             return Response(status=204)
-        if message.channel == channel:  # the subscription filters; an emulator may not
-            with _connected(message.now) as connection:
-                outcome = dict(deliver(connection, message.delivery_ids))
-            logs.event("push_delivered", asked=len(message.delivery_ids), outcome=outcome)
+        with _connected(message.now) as connection:
+            outcome = dict(act(connection, message))
+        logs.event("push_served", outcome=outcome)
         return Response(status=204)
     except InvalidRequest as error:
         return refusal(error, request_id)

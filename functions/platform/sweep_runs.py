@@ -1,11 +1,13 @@
-"""Every minute: take over what a dead run left behind, write down every tick that should have run, start what waits
-for its turn."""
+"""Every minute: take over what a dead run left behind, write down every tick that should have run, start what waits."""
 
 from __future__ import annotations
 
-from shared import executions, expected, incidents, kicks
+from itertools import count
+
+from shared import dependents, executions, expected, incidents, kicks
 from shared.alerts import raise_alerts
 from shared.jobs import Run, job
+from shared.notifications import notify
 
 
 @job
@@ -14,12 +16,22 @@ def sweep_runs(run: Run) -> None:
     with run.step("reap") as db:
         run.count(**executions.reap(db))
     with run.step("expected") as db:
-        run.count(**expected.record_missing(db, run.now))
+        run.count(**expected.record_missing(db, run.now), promised=dependents.promise(db))
     with run.step("incidents"):
-        raise_alerts(
-            run, "JOB_FAILED", incidents.jobs_in_trouble(run.params["critical_after"]), scanned=incidents.all_jobs()
-        )
-    with run.step("kicks") as db:
-        due = kicks.take_due(db, run.params["kicks"])
-    if not run.dry_run:
+        trouble = incidents.jobs_in_trouble(run.now, run.params["critical_after"])
+        raise_alerts(run, "JOB_FAILED", trouble, scanned=incidents.all_jobs())
+        notify(run, "JOB_FAILED", incidents.reminders(run.now, run.params["remind_hours"]))
+        notify(run, "JOB_FAILED", incidents.recoveries(run.id))
+    _kick(run)
+
+
+def _kick(run: Run) -> None:
+    """Start what is due, as long as something is: a backfill's ticks follow each other without waiting for a minute."""
+    for number in count(1):
+        with run.step(f"kicks {number}") as db:
+            due = kicks.take_due(db, run.params["kicks"])
+        if not due or run.dry_run:
+            return
         run.count(kicked=kicks.kick_all(due, now=run.virtual_now, check=run.check))
+        if run.lease.remaining < run.params["reserve"]:
+            return

@@ -32,11 +32,10 @@ async def create(address: str, functions: Iterable[FunctionSpec], url: str) -> N
             await _once(publisher.create_topic(Topic(name=name, message_retention_duration=TOPIC_RETENTION)))
         await _once(subscriber.create_subscription(dead_letters()))
         for function in functions:
-            if function.category == "notify" and function.id.startswith("notify_"):
-                wanted = push(function, url)
-                if not await _once(subscriber.create_subscription(wanted)):
-                    # Its port may be another one today; its filter could not change.
-                    await subscriber.modify_push_config(subscription=wanted.name, push_config=wanted.push_config)
+            wanted = push(function, url)
+            if wanted and not await _once(subscriber.create_subscription(wanted)):
+                # Its port may be another one today; its filter could not change.
+                await subscriber.modify_push_config(subscription=wanted.name, push_config=wanted.push_config)
 
 
 def dead_letters() -> Subscription:
@@ -44,16 +43,22 @@ def dead_letters() -> Subscription:
     return _lasting(Subscription(name=f"projects/{PROJECT}/subscriptions/dead-letters", topic=LETTERS))
 
 
-def push(function: FunctionSpec, url: str) -> Subscription:
-    """The subscription that pushes one channel's messages to its function."""
+def push(function: FunctionSpec, url: str) -> Subscription | None:
+    """The subscription that pushes one channel's messages, or the ends of jobs, to a function; None: no push."""
     channel = function.id.removeprefix("notify_")
+    if function.id == "dispatch_dependents":
+        topic, wanted = EVENTS, 'attributes.event = "job.finished"'
+    elif function.category == "notify" and channel != function.id:
+        topic, wanted = NOTIFICATIONS, f'attributes.channel = "{channel}"'
+    else:
+        return None
     endpoint = f"{url}/functions/{function.id}"
     caller = PushConfig.OidcToken(service_account_email=PUSHER, audience=endpoint)
     return _lasting(
         Subscription(
-            name=f"projects/{PROJECT}/subscriptions/notify-{channel}",
-            topic=NOTIFICATIONS,
-            filter=f'attributes.channel = "{channel}"',
+            name=f"projects/{PROJECT}/subscriptions/{function.id.replace('_', '-')}",
+            topic=topic,
+            filter=wanted,
             push_config=PushConfig(push_endpoint=endpoint, oidc_token=caller),
             ack_deadline_seconds=min(600, max(10, function.timeout)),  # the push's own time limit, too
             retry_policy=RetryPolicy(minimum_backoff=FIRST_RETRY, maximum_backoff=LAST_RETRY),

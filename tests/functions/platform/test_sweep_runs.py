@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,32 +12,6 @@ from tests.factories import Erp
 from tests.shared.test_jobs import add_job
 
 NOW = "2026-03-02T09:30:00+08:00"
-
-
-class Function(BaseHTTPRequestHandler):
-    """A function that notes what it was asked to run."""
-
-    asked: list[dict[str, Any]]
-
-    def do_POST(self) -> None:
-        self.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b'{"status": "succeeded"}')
-
-    def log_message(self, *args: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def function() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    asked: list[dict[str, Any]] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Noting", (Function,), {"asked": asked}))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/", asked
-    server.shutdown()
-    server.server_close()
 
 
 def scheduled(db: Connection, job_id: str, *, since: str, schedule: str = "0 * * * *", **columns: Any) -> None:
@@ -185,3 +155,68 @@ def test_a_function_that_does_not_answer_is_kicked_again_a_minute_later(db: Conn
     assert db.execute(
         text("select kicked_at = '2026-03-02T09:32:00+08:00' from belfry.job_executions where job_id = 'unreachable'")
     ).scalar_one()
+
+
+def incident(db: Connection) -> tuple[Any, ...] | None:
+    row = db.execute(
+        text("""select target_no, facts->>'reason', status from belfry.alert_records order by id desc limit 1""")
+    ).one_or_none()
+    return tuple(row) if row else None
+
+
+def told(db: Connection) -> list[str]:
+    return list(db.execute(text("select reason from belfry.notifications order by id")).scalars())
+
+
+def test_a_run_over_its_longest_duration_is_reported_while_it_runs(db: Connection, perform: Perform) -> None:
+    add_job(db, "slow", sla_max_duration_s=60, swept_through="2100-01-01")
+    db.execute(
+        text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap, attempt, fence, lease_until, started_at)
+                values ('slow', :t, '2026-03-02', 'scheduled', 'running', 'skip', 1, 1, clock_timestamp() + interval '1 hour', :t)"""),
+        {"t": "2026-03-02T09:00:00+08:00"},
+    )
+    perform("sweep_runs", "2026-03-02T09:00:30+08:00")
+    assert incident(db) is None
+    perform("sweep_runs", "2026-03-02T09:02:00+08:00")
+    assert incident(db) == ("slow", "sla_max_duration", "PENDING")
+
+
+def test_a_job_that_is_not_done_by_its_hour_is_reported_once_a_day_and_recovers(
+    db: Connection, perform: Perform
+) -> None:
+    add_job(db, "report", sla_finish_by="08:30", swept_through="2100-01-01")
+    db.execute(
+        text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap)
+                values ('report', '2026-03-02T08:00+08:00', '2026-03-02', 'scheduled', 'pending', 'skip')""")
+    )
+    perform("sweep_runs", "2026-03-02T08:30:00+08:00")
+    assert incident(db) is None
+    perform("sweep_runs", "2026-03-02T08:31:00+08:00")
+    assert incident(db) == ("report", "sla_finish_by", "PENDING")
+    perform("sweep_runs", "2026-03-03T08:20:00+08:00")
+    assert incident(db) == ("report", "sla_finish_by", "RESOLVED")
+
+
+def test_an_incident_is_told_first_reminded_and_its_end_is_told(db: Connection, perform: Perform) -> None:
+    Erp(db).role("SYS_ADMIN", users=[Erp(db).user("管理员")])
+    add_job(db, "broken", swept_through="2100-01-01")
+    db.execute(
+        text(
+            "insert into belfry.job_summaries (job_id, trouble, trouble_since, consecutive_failures) values ('broken', 'failed', :t, 1)"
+        ),
+        {"t": "2026-03-02T09:00:00+08:00"},
+    )
+    perform("sweep_runs", "2026-03-02T09:01:00+08:00")
+    perform("sweep_runs", "2026-03-02T09:02:00+08:00")
+    assert told(db) == ["NEW"]
+    perform("sweep_runs", "2026-03-02T13:01:00+08:00")
+    perform("sweep_runs", "2026-03-02T13:02:00+08:00")
+    assert told(db) == ["NEW", "REMINDER"]
+    db.execute(text("update belfry.job_summaries set trouble = null, consecutive_failures = 0"))
+    perform("sweep_runs", "2026-03-02T13:03:00+08:00")
+    perform("sweep_runs", "2026-03-02T13:04:00+08:00")
+    assert told(db) == ["NEW", "REMINDER", "RESOLVED"]
+    assert (
+        db.execute(text("select count(*) from belfry.notification_deliveries where channel = 'system'")).scalar_one()
+        == 3
+    )
