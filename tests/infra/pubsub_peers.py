@@ -47,6 +47,12 @@ class Difference(Enum):
     NO_DETACHING = "does not know DetachSubscription"
     NO_LABEL_UPDATE = "cannot change the labels of a topic"
     NO_EXPIRATION_DEFAULT = "leaves the default expiration policy out"
+    NO_SNAPSHOT_UPDATE = "does not know UpdateSnapshot"
+    NO_SNAPSHOT_NAMES = "does not name a snapshot that comes without a name"
+    SNAPSHOTS_OF_ONE = "gives a subscription made after a snapshot nothing of what the snapshot holds"
+    BACKLOG_AT_BIRTH = "gives a new subscription what its topic retains, without a seek"
+    SNAPSHOTS_OF_NO_TOPIC = "lists the snapshots of a topic that is not there, and takes one of a deleted topic"
+    NO_RETENTION_SHOWN = "does not show the topic's retention on its subscriptions"
 
 
 @dataclass
@@ -83,6 +89,15 @@ class Peer:
         request = types.PublishRequest(topic=topic, messages=messages)
         answer = PublisherApi.publish(self.publisher, request=request, retry=None, timeout=PATIENCE)
         return list(answer.message_ids)
+
+    def snapshot(self, subscription: str, **fields: Any) -> types.Snapshot:
+        """A fresh snapshot."""
+        request = {"name": f"{PROJECT}/snapshots/s-{uuid.uuid4().hex}", "subscription": subscription, **fields}
+        return self.subscriber.create_snapshot(request=request, retry=None, timeout=PATIENCE)
+
+    def seek(self, subscription: str, **target: Any) -> None:
+        """To a `time` or a `snapshot`'s name."""
+        self.subscriber.seek(request={"subscription": subscription, **target}, retry=None, timeout=PATIENCE)
 
     def pull(self, subscription: str, most: int = 100, wait: float = 5.0) -> list[types.ReceivedMessage]:
         """One pull that waits for at least one message."""

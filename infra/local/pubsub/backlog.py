@@ -7,7 +7,7 @@ the subscription retains them, so that a seek can bring them back.
 import heapq
 import itertools
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -49,6 +49,8 @@ class Ledger(Protocol):
 
     def delivery_settled(self, subscription: str, message_id: str, keep: bool) -> None: ...
 
+    def delivery_owed(self, subscription: str, message_id: str) -> None: ...
+
 
 class Backlog:
     """The messages of one subscription. `bury` forwards a dead letter and says whether it could."""
@@ -63,6 +65,7 @@ class Backlog:
     ) -> None:
         self.name = name
         self.settings = settings
+        self.topic_retention = timedelta()  # what the topic adds to the subscription's own
         self.pending: OrderedDict[str, Delivery] = OrderedDict()
         self.settled: OrderedDict[str, Message] = OrderedDict()
         self._ledger = ledger
@@ -155,10 +158,22 @@ class Backlog:
             heapq.heappop(self._timers)
         times = [self._timers[0][0]] if self._timers else []
         if self.pending:
-            times.append(next(iter(self.pending.values())).message.published_at + self.settings.retention)
+            times.append(next(iter(self.pending.values())).message.published_at + self._longest)
         if self.settled:
             times.append(next(iter(self.settled.values())).published_at + self.settings.retention)
         return min(times, default=None)
+
+    def rewind(self, owed: Mapping[str, Message]) -> None:
+        """From now on owe exactly these (by id), each from its beginning: no lease, rest or failure is left."""
+        for message_id in [each for each in self.pending if each not in owed]:
+            self._settle(self.pending[message_id])
+        self.pending.clear()
+        self._ready.clear()
+        self._timers.clear()
+        for message in sorted(owed.values(), key=lambda each: int(each.id)):
+            self.settled.pop(message.id, None)
+            self.add(Delivery(message))
+            self._ledger.delivery_owed(self.name, message.id)
 
     def clear(self) -> None:
         """Drop everything, as detaching does."""
@@ -168,6 +183,11 @@ class Backlog:
         self.settled.clear()
         self._ready.clear()
         self._timers.clear()
+
+    @property
+    def _longest(self) -> timedelta:
+        """How old an unacknowledged message can become."""
+        return max(self.settings.retention, self.topic_retention)
 
     def _is_ready(self, message_id: str) -> bool:
         delivery = self.pending.get(message_id)
@@ -207,12 +227,13 @@ class Backlog:
         self._ledger.delivery_settled(self.name, message.id, keep)
 
     def _forget(self, now: datetime) -> bool:
-        horizon = now - self.settings.retention
         forgotten = False
+        horizon = now - self._longest
         while self.pending and next(iter(self.pending.values())).message.published_at <= horizon:
             message_id, _ = self.pending.popitem(last=False)
             self._ledger.delivery_settled(self.name, message_id, keep=False)
             forgotten = True
+        horizon = now - self.settings.retention
         while self.settled and next(iter(self.settled.values())).published_at <= horizon:
             message_id, _ = self.settled.popitem(last=False)
             self._ledger.delivery_settled(self.name, message_id, keep=False)

@@ -1,39 +1,24 @@
 """What the local Pub/Sub knows and does: topics, subscriptions, and who gets what is published.
 
 Pure state behind a clock and a journal: no gRPC, no HTTP, no disk. Whoever serves a subscription listens for changes of
-its backlog; whoever keeps the state implements `Journal`.
+its backlog; whoever keeps the state is a `Journal`.
 """
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
 
 from google.pubsub_v1 import types
 
-from infra.local.pubsub.backlog import Backlog, Delivery, Ledger
+from infra.local.pubsub.backlog import Backlog, Delivery
 from infra.local.pubsub.clock import Alarm, Clock
 from infra.local.pubsub.errors import already_exists, not_found
-from infra.local.pubsub.messages import Draft, Message, rfc3339
+from infra.local.pubsub.journal import Journal, Routed
+from infra.local.pubsub.messages import Draft, Message, dead_letter
 from infra.local.pubsub.settings import DELETED_TOPIC, settings_of, topic_retention
-
-Routed = tuple[Message, Sequence[str]]  # a message and the subscriptions that get it
-
-
-class Journal(Ledger, Protocol):
-    """Where every change is written down, in order."""
-
-    def topic_saved(self, topic: types.Topic) -> None: ...
-
-    def topic_deleted(self, name: str) -> None: ...
-
-    def subscription_saved(self, subscription: types.Subscription) -> None: ...
-
-    def subscription_deleted(self, name: str) -> None: ...
-
-    def published(self, topic: str, messages: Sequence[Routed], keep_until: datetime) -> None: ...
+from infra.local.pubsub.snapshots import Snapshots
 
 
 @dataclass
@@ -65,6 +50,7 @@ class Broker:
         self.clock = clock
         self.topics: dict[str, TopicState] = {}
         self.subscriptions: dict[str, SubscriptionState] = {}
+        self.snapshots = Snapshots(journal)
         self._journal = journal
         # Numbers start at the present microsecond, so that ids and leases of an earlier life are not given out again.
         start = int(clock.now().timestamp() * 1_000_000)
@@ -94,8 +80,14 @@ class Broker:
 
     def update_topic(self, topic: types.Topic) -> None:
         """Replace a topic's resource by a checked one."""
-        self.topic(topic.name).resource = topic
+        state, now = self.topic(topic.name), self.clock.now()
+        state.resource = topic
         self._journal.topic_saved(topic)
+        self._journal.topic_retention_changed(topic.name, topic_retention(topic), now)
+        self._trim(state, now)
+        for reader in self.subscriptions_of(topic.name):
+            self._inherit_retention(reader)
+            self.touched(reader)
 
     def delete_topic(self, name: str) -> None:
         """Its subscriptions stay, keep what they have and get nothing more."""
@@ -103,7 +95,9 @@ class Broker:
         for state in self.subscriptions.values():
             if state.resource.topic == name:
                 state.resource.topic = DELETED_TOPIC
+                self._inherit_retention(state)
                 self._journal.subscription_saved(state.resource)
+                self.touched(state)
         del self.topics[name]
         self._journal.topic_deleted(name)
 
@@ -130,6 +124,7 @@ class Broker:
         state = self.subscription(subscription.name)
         state.resource = subscription
         state.backlog.settings = settings_of(subscription)
+        self._inherit_retention(state)
         self._journal.subscription_saved(subscription)
         self.touched(state)
 
@@ -163,18 +158,29 @@ class Broker:
             if retention is not None:
                 target.log[message.id] = message
             routed.append((message, [state.resource.name for state in takers]))
-        self._journal.published(topic, routed, now + retention if retention else now)
+        pictured = self.snapshots.keep(topic, [message for message, _ in routed])
+        self._journal.published(topic, routed, now + retention if retention else now, pictured)
         self._trim(target, now)
         for state in readers:
             self.touched(state)
         return [message.id for message, _ in routed]
 
+    def create_snapshot(self, snapshot: types.Snapshot, state: SubscriptionState) -> None:
+        """Take a checked snapshot of what the subscription owes now; it expires by itself."""
+        owed = [delivery.message for delivery in state.backlog.pending.values()]
+        self.snapshots.create(snapshot, owed, self.clock.now())
+        self._arm_by(self.snapshots.due())
+
     def touched(self, state: SubscriptionState) -> None:
         """After a change of a backlog: move the alarm up when needed, wake the listeners."""
-        due = state.backlog.due()
-        if due is not None and (self._alarm_at is None or due < self._alarm_at):
-            self._arm(due)
+        self._arm_by(state.backlog.due())
         state.changed()
+
+    def wake(self) -> None:
+        """After a restart: set the alarm, begin to serve what was left."""
+        self._arm_by(self.snapshots.due())
+        for state in tuple(self.subscriptions.values()):
+            self.touched(state)
 
     def close(self) -> None:
         """Let no alarm ring any more."""
@@ -198,6 +204,7 @@ class Broker:
 
         backlog = Backlog(subscription.name, settings_of(subscription), self._journal, self._leases, bury)
         state = SubscriptionState(subscription, backlog)
+        self._inherit_retention(state)
         self.subscriptions[subscription.name] = state
         return state
 
@@ -211,22 +218,28 @@ class Broker:
         letter = source.backlog.settings.dead_letter
         if letter is None or letter.topic not in self.topics:
             return False
-        _, project, _, subscription = source.resource.name.split("/")
-        epitaph = {
-            "CloudPubSubDeadLetterSourceDeliveryCount": str(attempts),
-            "CloudPubSubDeadLetterSourceSubscription": subscription,
-            "CloudPubSubDeadLetterSourceSubscriptionProject": project,
-            "CloudPubSubDeadLetterSourceTopicPublishTime": rfc3339(message.published_at),
-        }
-        self.publish(letter.topic, [Draft(message.data, {**message.attributes, **epitaph}, message.ordering_key)])
+        self.publish(letter.topic, [dead_letter(message, attempts, source.resource.name)])
         return True
+
+    def _inherit_retention(self, state: SubscriptionState) -> None:
+        """What a topic retains is there for its subscriptions, whatever they retain themselves."""
+        topic = self.topics.get(state.resource.topic)
+        retention = topic_retention(topic.resource) if topic else None
+        state.backlog.topic_retention = retention or timedelta()
+        wire = types.Subscription.pb(state.resource)
+        if retention:
+            wire.topic_message_retention_duration.FromTimedelta(retention)
+        else:
+            wire.ClearField("topic_message_retention_duration")
 
     def _trim(self, topic: TopicState, now: datetime) -> None:
         retention = topic_retention(topic.resource)
         while topic.log and (retention is None or next(iter(topic.log.values())).published_at <= now - retention):
             topic.log.popitem(last=False)
 
-    def _arm(self, due: datetime) -> None:
+    def _arm_by(self, due: datetime | None) -> None:
+        if due is None or (self._alarm_at is not None and self._alarm_at <= due):
+            return
         if self._alarm:
             self._alarm.cancel()
         self._alarm_at = due
@@ -235,9 +248,9 @@ class Broker:
     def _ring(self) -> None:
         self._alarm = self._alarm_at = None
         now = self.clock.now()
+        self.snapshots.expire(now)
+        self._arm_by(self.snapshots.due())
         for state in tuple(self.subscriptions.values()):
             if state.backlog.advance(now):
                 self.touched(state)
-        dues = [due for state in self.subscriptions.values() if (due := state.backlog.due()) is not None]
-        if dues:
-            self._arm(min(dues))
+            self._arm_by(state.backlog.due())

@@ -32,6 +32,18 @@ class Message:
         return len(self.data) + sum(len(key) + len(value) for key, value in self.attributes.items())
 
 
+def dead_letter(message: Message, attempts: int, subscription: str) -> Draft:
+    """The message as it goes to the dead letter topic: with where it came from, and how often it was tried."""
+    _, project, _, name = subscription.split("/")
+    epitaph = {
+        "CloudPubSubDeadLetterSourceDeliveryCount": str(attempts),
+        "CloudPubSubDeadLetterSourceSubscription": name,
+        "CloudPubSubDeadLetterSourceSubscriptionProject": project,
+        "CloudPubSubDeadLetterSourceTopicPublishTime": rfc3339(message.published_at),
+    }
+    return Draft(message.data, {**message.attributes, **epitaph}, message.ordering_key)
+
+
 def push_body(subscription: str, message: Message, delivery_attempt: int) -> dict[str, Any]:
     """The wrapped push body of the real service (facts 3); `delivery_attempt` 0 = no dead letter policy, left out."""
     published = rfc3339(message.published_at)

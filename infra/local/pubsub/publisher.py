@@ -5,10 +5,11 @@ from google.pubsub_v1 import types
 
 from infra.local.pubsub.broker import Broker
 from infra.local.pubsub.errors import failed_precondition, invalid
+from infra.local.pubsub.journal import NoStore
 from infra.local.pubsub.messages import Draft
 from infra.local.pubsub.paging import page
 from infra.local.pubsub.settings import DELETED_TOPIC, check_name, check_project, checked_topic
-from infra.local.pubsub.store import NoStore, Store
+from infra.local.pubsub.store import Store
 from infra.local.pubsub.updates import merged
 
 MAX_MESSAGES = 1000
@@ -81,6 +82,14 @@ class Publisher:
         names = [state.resource.name for state in self._broker.subscriptions_of(request.topic)]
         chosen, token = page(names, request.page_size, request.page_token)
         return types.ListTopicSubscriptionsResponse(subscriptions=chosen, next_page_token=token)
+
+    async def ListTopicSnapshots(  # noqa: N802
+        self, request: types.ListTopicSnapshotsRequest
+    ) -> types.ListTopicSnapshotsResponse:
+        check_name(request.topic, "topics")
+        self._broker.topic(request.topic)
+        chosen, token = page(self._broker.snapshots.names_of(request.topic), request.page_size, request.page_token)
+        return types.ListTopicSnapshotsResponse(snapshots=chosen, next_page_token=token)
 
     async def DetachSubscription(  # noqa: N802
         self, request: types.DetachSubscriptionRequest

@@ -13,9 +13,11 @@ from infra.local.oidc import Signer
 from infra.local.pubsub.broker import Broker
 from infra.local.pubsub.clock import Clock, RealClock
 from infra.local.pubsub.errors import RefusedError
+from infra.local.pubsub.journal import NoStore
 from infra.local.pubsub.publisher import Publisher
 from infra.local.pubsub.push import PushSender
-from infra.local.pubsub.store import NoStore, Store
+from infra.local.pubsub.replayer import Replayer
+from infra.local.pubsub.store import Store
 from infra.local.pubsub.streaming import streaming_pull
 from infra.local.pubsub.subscriber import Subscriber
 
@@ -35,6 +37,7 @@ _PUBLISHER: dict[str, Any] = {
     "DeleteTopic": types.DeleteTopicRequest,
     "Publish": types.PublishRequest,
     "ListTopicSubscriptions": types.ListTopicSubscriptionsRequest,
+    "ListTopicSnapshots": types.ListTopicSnapshotsRequest,
     "DetachSubscription": types.DetachSubscriptionRequest,
 }
 _SUBSCRIBER: dict[str, Any] = {
@@ -46,6 +49,14 @@ _SUBSCRIBER: dict[str, Any] = {
     "ModifyPushConfig": types.ModifyPushConfigRequest,
     "Acknowledge": types.AcknowledgeRequest,
     "ModifyAckDeadline": types.ModifyAckDeadlineRequest,
+}
+_REPLAYER: dict[str, Any] = {
+    "Seek": types.SeekRequest,
+    "CreateSnapshot": types.CreateSnapshotRequest,
+    "GetSnapshot": types.GetSnapshotRequest,
+    "ListSnapshots": types.ListSnapshotsRequest,
+    "UpdateSnapshot": types.UpdateSnapshotRequest,
+    "DeleteSnapshot": types.DeleteSnapshotRequest,
 }
 
 
@@ -69,6 +80,7 @@ class LocalPubSub:
         self._push = PushSender(self._broker, self._signer)
         publisher = Publisher(self._broker, self._store)
         subscriber = Subscriber(self._broker, self._store, self._push, self._signer)
+        replayer = Replayer(self._broker, self._store)
         self._server.add_generic_rpc_handlers(
             (
                 grpc.method_handlers_generic_handler(
@@ -78,14 +90,14 @@ class LocalPubSub:
                 grpc.method_handlers_generic_handler(
                     "google.pubsub.v1.Subscriber",
                     {name: _unary(getattr(subscriber, name), kind) for name, kind in _SUBSCRIBER.items()}
+                    | {name: _unary(getattr(replayer, name), kind) for name, kind in _REPLAYER.items()}
                     | {"Pull": _unary(subscriber.Pull, types.PullRequest, with_context=True)}
                     | {"StreamingPull": self._streaming()},
                 ),
             )
         )
         await self._push.start()
-        for state in tuple(self._broker.subscriptions.values()):
-            self._broker.touched(state)
+        self._broker.wake()
         await self._server.start()
         return f"127.0.0.1:{port}"
 

@@ -9,17 +9,19 @@ import itertools
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from google.pubsub_v1 import types
 
 from infra.local.pubsub.backlog import Delivery
-from infra.local.pubsub.broker import Broker, Routed
+from infra.local.pubsub.broker import Broker
+from infra.local.pubsub.journal import Routed
 from infra.local.pubsub.messages import Message
+from infra.local.pubsub.recovery import PRUNE, micros, read
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS topics (name TEXT PRIMARY KEY, resource BLOB NOT NULL) WITHOUT ROWID;
@@ -31,37 +33,15 @@ CREATE TABLE IF NOT EXISTS deliveries (
     subscription TEXT NOT NULL, message INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0, until INTEGER, PRIMARY KEY (subscription, message)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS deliveries_message ON deliveries (message);
+CREATE TABLE IF NOT EXISTS snapshots (name TEXT PRIMARY KEY, resource BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pictures (
+    snapshot TEXT NOT NULL, message INTEGER NOT NULL, PRIMARY KEY (snapshot, message)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS pictures_message ON pictures (message);
 """
-_PRUNE = """DELETE FROM messages WHERE keep_until <= ?
-    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.message = messages.id)"""
+_PICTURED = "INSERT INTO pictures VALUES (?, ?)"
 _PRUNE_EVERY = 20_000  # settled deliveries
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
-
-
-class NoStore:
-    """The journal of a Pub/Sub without a folder: forgets at once."""
-
-    def load(self, broker: Broker) -> None: ...
-
-    def topic_saved(self, topic: types.Topic) -> None: ...
-
-    def topic_deleted(self, name: str) -> None: ...
-
-    def subscription_saved(self, subscription: types.Subscription) -> None: ...
-
-    def subscription_deleted(self, name: str) -> None: ...
-
-    def published(self, topic: str, messages: Sequence[Routed], keep_until: datetime) -> None: ...
-
-    def delivery_changed(self, subscription: str, delivery: Delivery) -> None: ...
-
-    def delivery_settled(self, subscription: str, message_id: str, keep: bool) -> None: ...
-
-    async def committed(self) -> None: ...
-
-    async def close(self) -> None: ...
 
 
 class Store:
@@ -79,10 +59,17 @@ class Store:
 
     def load(self, broker: Broker) -> None:
         """Fill an empty broker; only before anything is recorded."""
-        self._thread.submit(_read, self._database, broker).result()
+        self._thread.submit(read, self._database, broker).result()
 
     def topic_saved(self, topic: types.Topic) -> None:
         self._record("INSERT OR REPLACE INTO topics VALUES (?, ?)", topic.name, types.Topic.serialize(topic))
+
+    def topic_retention_changed(self, name: str, retention: timedelta | None, now: datetime) -> None:
+        if retention is None:
+            self._record("UPDATE messages SET keep_until = 0 WHERE topic = ?", name)
+            return
+        longer = "UPDATE messages SET keep_until = published_at + ? WHERE topic = ? AND keep_until > ?"
+        self._record(longer, retention // timedelta(microseconds=1), name, micros(now))
 
     def topic_deleted(self, name: str) -> None:
         self._record("DELETE FROM topics WHERE name = ?", name)
@@ -97,17 +84,29 @@ class Store:
         self._record("DELETE FROM subscriptions WHERE name = ?", name)
         self._record("DELETE FROM deliveries WHERE subscription = ?", name)
 
-    def published(self, topic: str, messages: Sequence[Routed], keep_until: datetime) -> None:
+    def snapshot_saved(self, snapshot: types.Snapshot) -> None:
+        wire = types.Snapshot.serialize(snapshot)
+        self._record("INSERT OR REPLACE INTO snapshots VALUES (?, ?)", snapshot.name, wire)
+
+    def snapshot_filled(self, name: str, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self._record(_PICTURED, name, int(message.id))
+
+    def snapshot_deleted(self, name: str) -> None:
+        self._record("DELETE FROM snapshots WHERE name = ?", name)
+        self._record("DELETE FROM pictures WHERE snapshot = ?", name)
+
+    def published(self, topic: str, messages: Sequence[Routed], keep_until: datetime, snapshots: Sequence[str]) -> None:
         # All messages first, then all deliveries: equal statements in a row go to SQLite as one.
         for message, subscriptions in messages:
-            self._latest = _micros(message.published_at)
-            if subscriptions or keep_until > message.published_at:
+            self._latest = micros(message.published_at)
+            if subscriptions or snapshots or keep_until > message.published_at:
                 self._record(
                     "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)",
                     int(message.id),
                     topic,
                     self._latest,
-                    _micros(keep_until),
+                    micros(keep_until),
                     message.data,
                     json.dumps(dict(message.attributes)),
                     message.ordering_key,
@@ -116,12 +115,14 @@ class Store:
         for message, subscriptions in messages:
             for subscription in subscriptions:
                 self._record(insert, subscription, int(message.id))
+        for name in snapshots:
+            self.snapshot_filled(name, (message for message, _ in messages))
 
     def delivery_changed(self, subscription: str, delivery: Delivery) -> None:
         self._record(
             "UPDATE deliveries SET failures = ?, until = ? WHERE subscription = ? AND message = ?",
             delivery.failures,
-            delivery.until and _micros(delivery.until),
+            delivery.until and micros(delivery.until),
             subscription,
             int(delivery.message.id),
         )
@@ -133,7 +134,11 @@ class Store:
         self._settled_since_prune += 1
         if self._settled_since_prune >= _PRUNE_EVERY:
             self._settled_since_prune = 0
-            self._record(_PRUNE, self._latest)
+            self._record(PRUNE, self._latest)
+
+    def delivery_owed(self, subscription: str, message_id: str) -> None:
+        insert = "INSERT OR REPLACE INTO deliveries (subscription, message) VALUES (?, ?)"
+        self._record(insert, subscription, int(message_id))
 
     async def committed(self) -> None:
         """Return when everything recorded so far is on disk; raises sqlite3.Error when it could not be written."""
@@ -202,42 +207,3 @@ def _write(database: sqlite3.Connection, changes: list[tuple[str, tuple[Any, ...
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
-
-
-def _read(database: sqlite3.Connection, broker: Broker) -> None:
-    ((last,),) = database.execute("SELECT ifnull(max(id), 0) FROM messages")
-    broker.number_from(last + 1)
-    now = _micros(broker.clock.now())
-    database.execute(_PRUNE, (now,))
-    messages = {row[0]: _message(row) for row in database.execute("SELECT * FROM messages ORDER BY id")}
-    for _name, wire in database.execute("SELECT name, resource FROM topics"):
-        topic = types.Topic.deserialize(wire)
-        kept = database.execute(
-            "SELECT id FROM messages WHERE topic = ? AND keep_until > ? ORDER BY id", (topic.name, now)
-        )
-        broker.restore_topic(topic, [messages[row[0]] for row in kept])
-    for name, wire in database.execute("SELECT name, resource FROM subscriptions").fetchall():
-        backlog = broker.restore_subscription(types.Subscription.deserialize(wire)).backlog
-        for message, settled, failures, until in _deliveries(database, name):
-            if settled:
-                backlog.settled[str(message)] = messages[message]
-            else:
-                rest = None if until is None else _EPOCH + timedelta(microseconds=until)
-                backlog.add(Delivery(messages[message], failures=failures, until=rest))
-
-
-def _deliveries(database: sqlite3.Connection, subscription: str) -> Iterator[tuple[int, int, int, int | None]]:
-    return database.execute(
-        "SELECT message, settled, failures, until FROM deliveries WHERE subscription = ? ORDER BY message",
-        (subscription,),
-    )
-
-
-def _message(row: tuple[Any, ...]) -> Message:
-    number, _topic, published_at, _keep_until, data, attributes, ordering_key = row
-    moment = _EPOCH + timedelta(microseconds=published_at)
-    return Message(str(number), moment, data, json.loads(attributes), ordering_key)
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -12,10 +12,11 @@ from infra.local.oidc import Signer
 from infra.local.pubsub.backlog import Delivery
 from infra.local.pubsub.broker import Broker, SubscriptionState
 from infra.local.pubsub.errors import failed_precondition, invalid, not_found
+from infra.local.pubsub.journal import NoStore
 from infra.local.pubsub.paging import page
 from infra.local.pubsub.push import PushSender
 from infra.local.pubsub.settings import check_name, check_project, checked_subscription
-from infra.local.pubsub.store import NoStore, Store
+from infra.local.pubsub.store import Store
 from infra.local.pubsub.updates import merged
 
 LONGEST_PULL = 20.0  # seconds that an empty pull waits for a message

@@ -7,7 +7,7 @@ from google.pubsub_v1 import types
 
 from infra.local.pubsub.errors import invalid
 
-Resource = TypeVar("Resource", types.Topic, types.Subscription)
+Resource = TypeVar("Resource", types.Topic, types.Subscription, types.Snapshot)
 
 
 def merged(present: Resource, request: Resource, mask: field_mask_pb2.FieldMask, mutable: frozenset[str]) -> Resource:
