@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONPATH := .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types tick day check reload doctor faults lock clean
+.PHONY: help setup run test browser lint types tick day check reload replay faults lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -34,6 +34,12 @@ tick: setup ## one tick of a job: JOB=... [AT=2026-03-02T09:00+08:00] [DRY_RUN=1
 
 day: setup ## a whole day on a virtual clock: DATE=2026-03-02
 	$(BIN)/python -m infra day --date $(DATE) $(ARGS)
+
+reload: setup ## make the jobs table and Cloud Scheduler equal to cron.yaml; ARGS=--dry-run
+	$(BIN)/python -m infra reload $(ARGS)
+
+replay: setup ## look at messages again: ARGS="--since T [--channel C] [--apply]"
+	$(BIN)/python -m infra replay $(ARGS)
 
 check: setup ## judge cron.yaml
 	$(BIN)/python -m infra check $(ARGS)

@@ -11,6 +11,8 @@ COMMANDS = {
     "tick": ("infra.commands.tick", "one tick of a job, on the cloud that is up"),
     "day": ("infra.commands.day", "one whole day of every job, on a clock of its own"),
     "check": ("infra.check", "judge cron.yaml"),
+    "reload": ("infra.commands.reload", "make jobs and Cloud Scheduler equal to cron.yaml"),
+    "backfill": ("infra.commands.backfill", "run a range of past ticks"),
 }
 
 

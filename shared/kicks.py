@@ -48,6 +48,7 @@ _TAKE_DUE = text("""
         from belfry.job_executions e join belfry.jobs j using (job_id)
         where e.state in ('pending', 'retry_wait', 'waiting') and coalesce(e.retry_at, '-infinity') <= belfry.clock()
           and coalesce(e.kicked_at, '-infinity') < belfry.clock() - interval '50 seconds' and j.target_uri is not null
+          and (cast(:job as text) is null or e.job_id = cast(:job as text))
           and (cast(:upstream as text) is null or exists (select from belfry.job_dependencies d
                  where d.job_id = e.job_id and d.depends_on = cast(:upstream as text)))
           and (e.state <> 'waiting' or cardinality(belfry.unmet_dependencies(e.job_id, e.biz_date)) = 0
@@ -133,12 +134,12 @@ def insert_pending(
     return Pending(execution_id, job_id, run_at, kind, target_uri)
 
 
-def take_due(db: Connection, most: int, *, upstream: str | None = None) -> list[Pending]:
+def take_due(db: Connection, most: int, *, upstream: str | None = None, job: str | None = None) -> list[Pending]:
     """Executions that may start now, by priority and age; each is kicked once a minute at most.
 
-    `upstream`: only those of jobs that depend on it.
+    `upstream`: only those of jobs that depend on it; `job`: only those of one job.
     """
-    return [Pending(*row) for row in db.execute(_TAKE_DUE, {"most": most, "upstream": upstream})]
+    return [Pending(*row) for row in db.execute(_TAKE_DUE, {"most": most, "upstream": upstream, "job": job})]
 
 
 def kick_all(due: Sequence[Pending], *, now: datetime | None, check: Callable[[], None] | None = None) -> int:
