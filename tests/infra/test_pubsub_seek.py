@@ -71,6 +71,7 @@ def test_a_seek_to_a_time_divides_what_came_before_from_what_came_after(peer: Pe
     subscription = peer.subscription(topic, retain_acked_messages=True)
     peer.publish(topic, {"data": b"1"})
     (first,) = peer.pull(subscription)
+    peer.acknowledge(subscription, first)
     division = first.message.publish_time
     while datetime.now(UTC) <= division + timedelta(milliseconds=5):
         pass  # the clock of both peers must have gone on
