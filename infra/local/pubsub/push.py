@@ -92,11 +92,13 @@ class PushSender:
         room = self._windows[name] - len(self._open[name])
         if room <= 0:
             return
-        for delivery in state.backlog.lease(room, self._broker.clock.now(), settings.ack_deadline):
+        leased = state.backlog.lease(room, self._broker.clock.now(), settings.ack_deadline)
+        for delivery in leased:
             task = asyncio.get_running_loop().create_task(self._deliver(state, settings.push, delivery, delivery.lease))
             self._open[name].add(task)
             task.add_done_callback(partial(self._done, state))
-        self._broker.touched(state)
+        if leased:  # else it would wake itself for ever
+            self._broker.touched(state)
 
     async def _deliver(self, state: SubscriptionState, push: Push, delivery: Delivery, lease: int) -> None:
         name, backlog = state.resource.name, state.backlog
