@@ -101,6 +101,11 @@ def _discard_after_foreign_error(context: ExceptionContext) -> BaseException | N
     return told if isinstance(error, OSError) else None
 
 
+def storable(words: str) -> str:
+    """The text with lone surrogates and NUL replaced: the report of a failure must not fail for its words."""
+    return words.encode("utf-8", "replace").decode().replace("\x00", "?")
+
+
 def sqlstate(error: BaseException) -> str | None:
     """The SQLSTATE of a database error, None for anything else. pg8000 puts it in the message's field C."""
     orig = getattr(error, "orig", None)

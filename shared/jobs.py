@@ -124,24 +124,41 @@ def _serve(body: Callable[[Run], None], asked: Trigger, function: str) -> Respon
 
             return _answer(200, dryrun.rehearse(body, connection, row, asked, run_at))
         lease = config().lease if row.timeout_s > 120 or config().lease < 90 else row.timeout_s + 30.0
-        claim = executions.claim(
-            connection,
-            row.job_id,
-            run_at,
-            kind,
-            lease=lease,
-            owner=OWNER,
-            execution_id=asked.execution_id,
-            params=asked.params,
-            requested_by=asked.requested_by,
-            reason=asked.reason,
-        )
+        claim = _claim(connection, asked, row, kind, run_at, lease)
         if claim.decision != "run":
             return _answer(
                 202 if claim.decision == "in_progress" else 200,
                 _told(row, claim, claim.decision, claim.state, claim.counters),
             )
         return _perform(body, connection, row, claim, lease, asked.virtual_now)
+
+
+def _claim(connection: Connection, asked: Trigger, row: JobRow, kind: str, run_at: datetime, lease: float) -> Claim:
+    owner = f"{OWNER}:{uuid4().hex[:8]}"
+
+    def ask() -> Claim:
+        return executions.claim(
+            connection,
+            row.job_id,
+            run_at,
+            kind,
+            lease=lease,
+            owner=owner,
+            execution_id=asked.execution_id,
+            params=asked.params,
+            requested_by=asked.requested_by,
+            reason=asked.reason,
+        )
+
+    try:
+        return ask()
+    except SQLAlchemyError as error:
+        if not db.is_stale(error):
+            raise
+        # The answer was lost on the way. Who asks again under the same name is told what was decided (P13).
+        connection.rollback()
+        db.set_clock(connection, asked.virtual_now)
+        return ask()
 
 
 @contextmanager
@@ -285,10 +302,14 @@ def _after(
                 state,
                 reason=reason,
                 error=error,
-                error_text=logs.redact(str(error)).encode("utf-8", "replace").decode()[:8000],
+                error_text=db.storable(logs.redact(str(error)))[:8000],
                 retry_in=retry_in,
                 elapsed_ms=lease.elapsed_ms,
             )
+            if recorded is None:
+                known = executions.read_back(connection, claim.execution_id, claim.fence)
+                if known in ("succeeded", "partial"):  # the COMMIT was still on its way when we looked first
+                    return known, None
     except SQLAlchemyError as failure:
         if db.is_retryable(failure):
             raise Unavailable from failure

@@ -28,7 +28,7 @@ class Lease:
         self.execution_id, self.fence, self.seconds, self.timeout = execution_id, fence, seconds, timeout
         self._began = time.monotonic()
         self._deadline = self._began + timeout
-        self._held_until = self._began + seconds  # by our own clock, a little before the database's
+        self._held_until = self._began + seconds
         self._lost = self._cancelled = False
         self._stop = threading.Event()
         self._thread = (
@@ -57,12 +57,14 @@ class Lease:
 
     def check(self) -> None:
         """Raise LeaseLost, Cancelled or DeadlineExceeded when the body must not go on."""
-        if self._lost or time.monotonic() > self._held_until:
+        if self._lost:
             raise LeaseLost
         if self._cancelled:
             raise Cancelled
         if time.monotonic() > self._deadline:
             raise DeadlineExceeded
+        if time.monotonic() > self._held_until:  # the renewals do not come through
+            raise LeaseLost
 
     def _beat(self) -> None:
         while not self._stop.wait(self.seconds * 2 / 9) and time.monotonic() < self._deadline:

@@ -55,7 +55,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1] is not None:
             line["stack"] = self.formatException(record.exc_info)
-        return json.dumps({k: _clean(k, v) for k, v in line.items()}, ensure_ascii=False, default=str)
+        words = json.dumps({k: _clean(k, v) for k, v in line.items()}, ensure_ascii=False, default=str)
+        return words.encode("utf-8", "backslashreplace").decode()  # a lone surrogate would lose the whole line
 
 
 def configure() -> logging.Logger:

@@ -80,9 +80,8 @@ class Run:
 
     def item_failed(self, item_type: str, key: object, error: object) -> None:
         """One row that could not be judged: recorded with its reason, the run ends partial."""
-        self._items.append(
-            {"item_type": item_type, "item_key": str(key), "status": "failed", "error": str(error)[:2000]}
-        )
+        said = {"item_key": db.storable(str(key)), "error": db.storable(str(error))[:2000]}
+        self._items.append({"item_type": item_type, "status": "failed", **said})
         self._failed_items += 1
         self.count(failed=1)
 

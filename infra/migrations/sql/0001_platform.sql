@@ -138,7 +138,7 @@ create table belfry.job_executions (
   attempts jsonb not null default '[]',      -- number, start, end, outcome and error of each
   fence bigint,
   lease_until timestamptz,
-  owner text,                                -- which instance runs it
+  owner text,                                -- which instance runs it, for which request
   received_at timestamptz,
   started_at timestamptz,
   finished_at timestamptz,
@@ -334,8 +334,14 @@ begin
   elsif p_kind <> 'manual' then
     select * into e from belfry.job_executions x
       where x.job_id = p_job and x.run_at = p_run_at and x.kind <> 'manual' and x.parent_id is null;
+  else
+    select * into e from belfry.job_executions x where x.job_id = p_job and x.state = 'running' and x.owner = p_owner;
   end if;
 
+  if e.state = 'running' and e.owner = p_owner then        -- the same claim again: its answer was lost on the way (P13)
+    return query select 'run', e.id, e.fence, e.attempt, e.state, e.reason, e.run_at, e.biz_date, e.kind, e.params, e.counters, e.error;
+    return;
+  end if;
   if e.id is null and p_kind in ('scheduled', 'catchup', 'dependency') and p_run_at <= j.pruned_through then
     return query select 'duplicate', null::uuid, null::bigint, 0, 'pruned', null::text, p_run_at, v_day, p_kind, '{}'::jsonb, '{}'::jsonb, null::text;
     return;
