@@ -187,7 +187,8 @@ class Conversation:
         ):
             if secret:
                 said = said.replace(secret, "***")
-        return redact(" ".join(said.split()))[:500]
+        printable = "".join(c if c.isprintable() else " " for c in said)  # Postgres stores no NUL
+        return redact(" ".join(printable.split()))[:500]
 
 
 def _dotted(content: bytes) -> bytes:
