@@ -62,7 +62,7 @@ class Gateway:
         app.add_routes(self._routes)
         app.router.add_route("*", "/functions/{function}{rest:(/.*)?}", self._function)
         app.router.add_route("*", "/{rest:.*}", self._console)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, auto_decompress=False)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, auto_decompress=False)
         await self._runner.setup()
         await web.SockSite(self._runner, self._listener, backlog=512).start()
         host, port = self._runner.addresses[0]

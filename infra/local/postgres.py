@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Literal
@@ -27,13 +27,14 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 SUPERUSER = "belfry"
 NOBODY = 65534
 # Seconds; a start after a crash reads the write-ahead log first, so this is generous.
-START, STOP = 60.0, 8.0
+START, STOP = 60.0, 3.0
 SETPRIV = [
     "setpriv",
     *(f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--pdeathsig=QUIT"),
     # `nobody` must still get through root's own 0700 folders.
     *("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--"),
 ]
+ANSWER = 30.0  # seconds for one statement of an administrator
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
 
 
@@ -73,14 +74,12 @@ class Postgres:
         return self.url("postgres")
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
-        """End the server: `fast` writes everything down first, `immediate` leaves that to the next start."""
+        """End the server: `fast` tidies up first, for 3 seconds at most; `immediate` leaves that to the next start."""
         if self._server is not None:
-            self._server.send_signal(signal.SIGINT if mode == "fast" else signal.SIGQUIT)
-            try:
-                self._server.wait(STOP)
-            except subprocess.TimeoutExpired:
-                self._server.kill()
-                self._server.wait()
+            for number in [signal.SIGINT] * (mode == "fast") + [signal.SIGQUIT, signal.SIGKILL]:
+                self._server.send_signal(number)
+                with suppress(subprocess.TimeoutExpired):
+                    self._server.wait(STOP)
             self._server = None
         self._disown_folder()
 
@@ -216,7 +215,7 @@ def connection(url: str) -> Iterator[pg8000.native.Connection]:
         port=parts.port or 5432,
         database=parts.path.lstrip("/"),
         password=parts.password,
-        timeout=STOP,
+        timeout=ANSWER,
     )
     with closing(opened):
         yield opened
