@@ -65,6 +65,7 @@ create table belfry.kit_checks (
   execution_id uuid);
 create unique index one_auto_kit_check on belfry.kit_checks (work_order_id, check_date) where method = 'AUTO';
 create index kit_checks_of_a_day on belfry.kit_checks (check_date);
+create index kit_checks_of_an_order on belfry.kit_checks (work_order_id, check_date desc, check_time desc);
 
 create table belfry.kit_check_items (
   kit_check_id bigint references belfry.kit_checks on delete cascade,
