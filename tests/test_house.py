@@ -27,7 +27,17 @@ TOP = {
 }
 # The rooms that may touch the world outside the database's transaction.
 WORLD = {"requests", "google", "grpc", "smtplib", "http", "socket", "urllib"}
-MAY_TOUCH = {"channels", "db.py", "pubsub.py", "scheduler_api.py", "kicks.py", "config.py", "identity.py", "push.py"}
+MAY_TOUCH = {
+    "channels",
+    "db.py",
+    "pubsub.py",
+    "seek.py",
+    "scheduler_api.py",
+    "kicks.py",
+    "config.py",
+    "identity.py",
+    "push.py",
+}
 # Jinja2 comes with Flask, which functions-framework loads for every function; rendering is what a job must not load.
 HEAVY = (
     "grpc",
