@@ -32,13 +32,17 @@ def sentence(expression: str, language: str) -> str:
     time = _times(cron, language)
     if time is None:
         return expression
-    times, within_the_day = time
+    times, by_the_clock = time
     days = _days(cron, language)
     if days is None:
         return expression
-    if not within_the_day and days == say(language, "schedule.daily"):
-        return times
-    return say(language, "schedule.days_times", days=days, times=times)
+    if by_the_clock:
+        return say(language, "schedule.days_times", days=days, times=times)
+    return (
+        times
+        if days == say(language, "schedule.daily")
+        else say(language, "schedule.days_all_along", days=days, times=times)
+    )
 
 
 def _times(cron: Expression, language: str) -> tuple[str, bool] | None:
@@ -50,10 +54,10 @@ def _times(cron: Expression, language: str) -> tuple[str, bool] | None:
             return say(language, "schedule.every_minute"), False
         return _within(language, say(language, "schedule.every_minute"), hours, 59)
     if len(minutes) > 1:
+        if len(minutes) * len(hours) <= 4:
+            return _clock(language, hours, minutes), True
         step = _step(minutes, 60)
         if step is None:
-            if len(minutes) * len(hours) <= 4:
-                return _clock(language, hours, minutes), True
             listed = _and(language, [f"{m:02}" for m in minutes])
             base = say(language, "schedule.hourly_at", minute=listed)
         elif minutes[0] == 0:

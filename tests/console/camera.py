@@ -23,7 +23,9 @@ DESKTOP, PHONE = (1280, 900), (390, 844)
 def chromium() -> Iterator[Browser]:
     """The browser that `make test` installs."""
     if shutil.which(CHROMIUM) is None:
-        pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium fonts-noto-cjk (make test does it)", pytrace=False)
+        pytest.fail(
+            f"{CHROMIUM} is missing: apt-get install chromium fonts-noto-cjk (make test does it)", pytrace=False
+        )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -33,22 +35,38 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def console(database_url: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """The console as its own process; its address without the slash."""
-    given = {"DATABASE_URL": database_url, "PYTHONPATH": str(ROOT), "BELFRY_MANAGE_TOKEN": "m" * 40, **(environment or {})}
+    given = {
+        "DATABASE_URL": database_url,
+        "PYTHONPATH": str(ROOT),
+        "BELFRY_MANAGE_TOKEN": "m" * 40,
+        **(environment or {}),
+    }
     source = ROOT / "functions" / "console" / "console.py"
     with served("console", ROOT, given, source=source) as one:
         yield one.url.rstrip("/")
 
 
 def visitor(
-    browser: Browser, address: str, *, size: tuple[int, int] = DESKTOP, lang: str = "zh", theme: str = "light", script: bool = True
+    browser: Browser,
+    address: str,
+    *,
+    size: tuple[int, int] = DESKTOP,
+    lang: str = "zh",
+    theme: str = "light",
+    script: bool = True,
 ) -> BrowserContext:
     """A fresh browser profile with its preferences set."""
     width, height = size
     context = browser.new_context(
-        viewport={"width": width, "height": height}, locale="zh-CN" if lang == "zh" else "en-GB", java_script_enabled=script,
-        color_scheme="dark" if theme == "dark" else "light", base_url=address,
+        viewport={"width": width, "height": height},
+        locale="zh-CN" if lang == "zh" else "en-GB",
+        java_script_enabled=script,
+        color_scheme="dark" if theme == "dark" else "light",
+        base_url=address,
     )
-    context.add_cookies([{"name": name, "value": value, "url": address} for name, value in (("lang", lang), ("theme", theme))])
+    context.add_cookies(
+        [{"name": name, "value": value, "url": address} for name, value in (("lang", lang), ("theme", theme))]
+    )
     context.set_default_timeout(15_000)
     return context
 

@@ -97,7 +97,9 @@ class Program:
         """A write with a key of its own, unless the caller gives one."""
         self.calls += 1
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.post(path, json=body or {}, headers={"Idempotency-Key": f"test-key-{self.calls:08}", **self.headers, **named})
+        return self.client.post(
+            path, json=body or {}, headers={"Idempotency-Key": f"test-key-{self.calls:08}", **self.headers, **named}
+        )
 
 
 @pytest.fixture

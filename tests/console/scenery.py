@@ -41,7 +41,9 @@ def furnish(connection: Connection, perform: Perform) -> None:
     today = now().astimezone(SHANGHAI).date()
     demo.populate(connection, today)
     register(connection)
-    for row in connection.execute(text("select job_id, effective_schedule from belfry.jobs where category <> 'platform'")):
+    for row in connection.execute(
+        text("select job_id, effective_schedule from belfry.jobs where category <> 'platform'")
+    ):
         if row.effective_schedule:
             _live(connection, row.job_id, row.effective_schedule)
     connection.execute(
@@ -85,8 +87,13 @@ def _run(connection: Connection, job_id: str, tick: datetime, state: str, seed: 
         counters = {"checked": 40 + seed % 9, "created": seed % 3, "updated": seed % 5, "notified": seed % 3}
         failed = state in ("failed", "lost")
         executions.finish(
-            connection, claim.execution_id, claim.fence, state, reason="error" if failed else None,
-            counters={} if failed else counters, error_text=ERROR if failed else None,
+            connection,
+            claim.execution_id,
+            claim.fence,
+            state,
+            reason="error" if failed else None,
+            counters={} if failed else counters,
+            error_text=ERROR if failed else None,
         )
 
 

@@ -16,8 +16,14 @@ from tests.console.conftest import PERMISSIONS, VIEW_TOKEN, Program, Reader, Rea
 from tests.factories import Erp
 
 JOB = "check_overdue_issues"
-FILLED = {"job_id": JOB, "execution_id": "7f2f6c1c-0000-4000-8000-000000000000", "alert_id": 1, "action": "acknowledge",
-          "version": "x", "name": "console.css"}
+FILLED = {
+    "job_id": JOB,
+    "execution_id": "7f2f6c1c-0000-4000-8000-000000000000",
+    "alert_id": 1,
+    "action": "acknowledge",
+    "version": "x",
+    "name": "console.css",
+}
 
 
 def addresses(app: Flask) -> list[tuple[str, str, str | None]]:
@@ -52,7 +58,10 @@ def code_of(answer: Any) -> str | None:
 def test_every_route_says_what_it_needs(app: Flask) -> None:
     assert {need for _, _, need in addresses(app)} <= {access.PUBLIC, *access.PERMISSIONS}
     assert [path for _, path, need in addresses(app) if need == access.PUBLIC] == [
-        f"/assets/x/{FILLED['name']}", "/sign-in", "/sign-in", "/healthz",
+        f"/assets/x/{FILLED['name']}",
+        "/sign-in",
+        "/sign-in",
+        "/healthz",
     ]
 
 
@@ -62,11 +71,17 @@ def test_a_route_that_forgot_to_say_serves_nobody(app: Flask, reader: Readers) -
 
 
 @pytest.mark.parametrize("role", [None, *PERMISSIONS])
-def test_each_role_reaches_what_it_may_and_nothing_else(app: Flask, db: Connection, reader: Readers, role: str | None) -> None:
+def test_each_role_reaches_what_it_may_and_nothing_else(
+    app: Flask, db: Connection, reader: Readers, role: str | None
+) -> None:
     register(db, JOB)
     may = {
-        None: set(), "viewer": {access.VIEW}, "owner": {access.VIEW, access.TRIGGER}, "handler": {access.VIEW, access.HANDLE},
-        "manager": {access.VIEW, access.TRIGGER, access.HANDLE, access.MANAGE}, "admin": set(access.PERMISSIONS),
+        None: set(),
+        "viewer": {access.VIEW},
+        "owner": {access.VIEW, access.TRIGGER},
+        "handler": {access.VIEW, access.HANDLE},
+        "manager": {access.VIEW, access.TRIGGER, access.HANDLE, access.MANAGE},
+        "admin": set(access.PERMISSIONS),
     }[role] | {access.PUBLIC}
     someone = reader(role)
     for method, path, need in addresses(app):
@@ -88,7 +103,9 @@ def test_a_view_token_reads_and_does_not_write(db: Connection, viewing: Program)
     assert (refused.status_code, code_of(refused)) == (403, "forbidden")
 
 
-@pytest.mark.parametrize("header", ["Bearer wrong", "Bearer", f"Basic {VIEW_TOKEN}", f"Bearer {VIEW_TOKEN}x", "Bearer ü"])
+@pytest.mark.parametrize(
+    "header", ["Bearer wrong", "Bearer", f"Basic {VIEW_TOKEN}", f"Bearer {VIEW_TOKEN}x", "Bearer ü"]
+)
 def test_a_wrong_token_is_nobody_also_with_a_session(reader: Readers, header: str) -> None:
     answer = reader("admin").client.get("/api/v1/jobs", headers={"Authorization": header})
     assert (answer.status_code, code_of(answer)) == (401, "unauthenticated")
@@ -129,8 +146,15 @@ def test_a_cookie_that_somebody_made_up_is_nobody(app: Flask) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "led_to"),
-    [("/alerts", "/alerts"), ("//evil.example", "/"), ("https://evil.example/", "/"), ("/\\evil.example", "/"), ("/a?b=//c", "/"),
-     ("/jobs/x\n", "/"), ("", "/")],
+    [
+        ("/alerts", "/alerts"),
+        ("//evil.example", "/"),
+        ("https://evil.example/", "/"),
+        ("/\\evil.example", "/"),
+        ("/a?b=//c", "/"),
+        ("/jobs/x\n", "/"),
+        ("", "/"),
+    ],
 )
 def test_signing_in_leads_to_our_own_pages_only(db: Connection, app: Flask, asked: str, led_to: str) -> None:
     user = Erp(db).user()
@@ -148,7 +172,11 @@ def test_in_the_cloud_there_is_no_signing_in_by_hand(app: Flask, monkeypatch: py
     monkeypatch.delenv("BELFRY_VIEW_TOKEN")
     monkeypatch.delenv("BELFRY_MANAGE_TOKEN")
     monkeypatch.delenv("BELFRY_LOCAL_CLOCK")
-    for name, value in {"K_SERVICE": "console", "BELFRY_CALLERS": "a@b.example", "BELFRY_AUDIENCE": "/projects/1/x"}.items():
+    for name, value in {
+        "K_SERVICE": "console",
+        "BELFRY_CALLERS": "a@b.example",
+        "BELFRY_AUDIENCE": "/projects/1/x",
+    }.items():
         monkeypatch.setenv(name, value)
     config.cache_clear()
     client = make_app().test_client()
@@ -156,7 +184,10 @@ def test_in_the_cloud_there_is_no_signing_in_by_hand(app: Flask, monkeypatch: py
     assert client.get("/").status_code == 401
     assert code_of(client.get("/api/v1/jobs")) == "unauthenticated"
     assert client.get("/api/v1/jobs", headers={"Authorization": f"Bearer {VIEW_TOKEN}"}).status_code == 401
-    assert client.get("/", headers={"X-Goog-Authenticated-User-Email": "accounts.google.com:boss@example.com"}).status_code == 401
+    assert (
+        client.get("/", headers={"X-Goog-Authenticated-User-Email": "accounts.google.com:boss@example.com"}).status_code
+        == 401
+    )
 
 
 def test_pages_without_a_person_lead_to_the_sign_in_page_and_back(reader: Readers) -> None:

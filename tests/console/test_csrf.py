@@ -48,7 +48,12 @@ def test_a_token_of_yesterday_is_refused(reader: Readers) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
 )
 def test_a_page_of_another_origin_is_refused_even_with_the_token(reader: Readers, headers: dict[str, str]) -> None:
     someone = reader("viewer")
@@ -67,7 +72,9 @@ def test_a_session_writes_through_the_api_only_with_the_header(db: Connection, r
     key = {"Idempotency-Key": "k" * 16}
     without = someone.client.post("/api/v1/notifications/read", json={"all": True}, headers=key)
     assert (without.status_code, without.json["error"]["code"]) == (403, "bad_csrf_token")
-    with_it = someone.client.post("/api/v1/notifications/read", json={"all": True}, headers={**key, "X-CSRF-Token": someone.csrf})
+    with_it = someone.client.post(
+        "/api/v1/notifications/read", json={"all": True}, headers={**key, "X-CSRF-Token": someone.csrf}
+    )
     assert with_it.status_code == 200
 
 

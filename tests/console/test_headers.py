@@ -15,7 +15,9 @@ CONSOLE = ROOT / "functions" / "console"
 EVIL = "<script>alert(1)</script>{{7*7}}\"'><img src=x onerror=alert(1)>"
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/nothing", "/alerts?level=X", "/api/v1/jobs", "/healthz", "/assets/x/console.js"])
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in", "/nothing", "/alerts?level=X", "/api/v1/jobs", "/healthz", "/assets/x/console.js"]
+)
 def test_every_answer_has_the_security_headers(reader: Readers, path: str) -> None:
     headers = reader("viewer").get(path).headers
     assert headers["Content-Security-Policy"] == CSP
@@ -52,8 +54,16 @@ def test_names_from_the_database_are_shown_and_never_run(db: Connection, reader:
     alert = db.execute(text("select id from belfry.alert_records")).scalar_one()
     assert "<b>&lt;script&gt;" in reader(None).get("/sign-in").text
     someone = reader("admin", real_name=EVIL)
-    paths = ["/", "/alerts", f"/alerts/{alert}", "/jobs/check_overdue_issues", "/jobs/check_overdue_issues/run",
-             f"/executions/{done['execution_id']}", "/?q=" + EVIL.replace("{", "%7B"), "/alerts?rule=%3Cscript%3E"]
+    paths = [
+        "/",
+        "/alerts",
+        f"/alerts/{alert}",
+        "/jobs/check_overdue_issues",
+        "/jobs/check_overdue_issues/run",
+        f"/executions/{done['execution_id']}",
+        "/?q=" + EVIL.replace("{", "%7B"),
+        "/alerts?rule=%3Cscript%3E",
+    ]
     for path in paths:
         page = someone.get(path).text
         assert "&lt;script&gt;" in page, path
@@ -77,14 +87,26 @@ def test_an_alert_shows_evil_text_in_the_inbox_as_text(db: Connection, app: obje
 
 
 def test_an_error_page_shows_nothing_of_the_address(managing: Program, reader: Readers) -> None:
-    for path in ("/<script>alert(1)</script>", "/jobs/%3Cscript%3E", "/api/v1/%3Cscript%3E", "/%00", "/jobs/a%00b", "/assets/..%2f..%2fapp.py/x"):
+    for path in (
+        "/<script>alert(1)</script>",
+        "/jobs/%3Cscript%3E",
+        "/api/v1/%3Cscript%3E",
+        "/%00",
+        "/jobs/a%00b",
+        "/assets/..%2f..%2fapp.py/x",
+    ):
         answer = managing.get(path) if path.startswith("/api") else reader(None).get(path)
         assert answer.status_code in (302, 404), path
         assert "<script>" not in answer.text
 
 
-@pytest.mark.parametrize(("path", "expected"), [("console.css", "text/css"), ("console.js", "text/javascript"), ("icon.svg", "image/svg+xml")])
-def test_assets_are_remembered_for_ever_under_a_name_of_their_content(reader: Readers, path: str, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("console.css", "text/css"), ("console.js", "text/javascript"), ("icon.svg", "image/svg+xml")],
+)
+def test_assets_are_remembered_for_ever_under_a_name_of_their_content(
+    reader: Readers, path: str, expected: str
+) -> None:
     nobody = reader(None)
     found = re.search(rf'"(/assets/[0-9a-f]{{12}}/{re.escape(path)})"', nobody.get("/sign-in").text)
     assert found

@@ -33,14 +33,23 @@ class Proxy:
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        public = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
         self.signer = crypt.EsSigner.from_string(private, key_id="one")
         self.keys = {"one": public.decode()}
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         now = utc_now()
         stamps = {"iat": int(now.timestamp()), "exp": int((now + timedelta(minutes=10)).timestamp())}
-        return {"iss": iap.ISSUER, "aud": AUDIENCE, "email": "boss@example.com", "sub": "accounts.google.com:1", **stamps, **changes}
+        return {
+            "iss": iap.ISSUER,
+            "aud": AUDIENCE,
+            "email": "boss@example.com",
+            "sub": "accounts.google.com:1",
+            **stamps,
+            **changes,
+        }
 
     def sign(self, header: dict[str, Any] | None = None, **changes: Any) -> str:
         return jwt.encode(self.signer, self.claims(**changes), header=header, key_id="one").decode()
@@ -57,8 +66,14 @@ def test_a_good_assertion_names_the_person(proxy: Proxy) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"iss": "https://accounts.google.com"}, {"aud": "/projects/123/locations/asia-east2/services/other"}, {"exp": 1_700_000_000},
-     {"iat": 4_000_000_000}, {"email": None}, {"email": "nobody"}],
+    [
+        {"iss": "https://accounts.google.com"},
+        {"aud": "/projects/123/locations/asia-east2/services/other"},
+        {"exp": 1_700_000_000},
+        {"iat": 4_000_000_000},
+        {"email": None},
+        {"email": "nobody"},
+    ],
     ids=str,
 )
 def test_an_assertion_for_others_or_out_of_date_is_refused(proxy: Proxy, changes: dict[str, Any]) -> None:

@@ -39,7 +39,9 @@ def error(answer: Any) -> tuple[int, str, str | None]:
 def test_the_row_waits_before_the_function_is_asked(db: Connection, registered: Listener, managing: Program) -> None:
     registered.patience.clear()
     answered: list[Any] = []
-    asking = threading.Thread(target=lambda: answered.append(managing.post(PATH, {"params": {"urgent_days": 9}, "reason": "look"})))
+    asking = threading.Thread(
+        target=lambda: answered.append(managing.post(PATH, {"params": {"urgent_days": 9}, "reason": "look"}))
+    )
     asking.start()
     eventually(lambda: registered.asked, "the function is asked")
     (row,) = rows(db)
@@ -50,7 +52,9 @@ def test_the_row_waits_before_the_function_is_asked(db: Connection, registered: 
     asking.join(10)
     assert answered[0].status_code == 202
     assert answered[0].json["execution_id"] == str(row.id)
-    assert registered.asked == [{"job": CALM, "run_at": row.run_at.isoformat(), "kind": "manual", "execution_id": str(row.id)}]
+    assert registered.asked == [
+        {"job": CALM, "run_at": row.run_at.isoformat(), "kind": "manual", "execution_id": str(row.id)}
+    ]
 
 
 @pytest.mark.parametrize("alias", ["execute", "run", "trigger"])
@@ -88,7 +92,11 @@ def test_a_dry_run_answers_what_the_function_says_and_writes_no_run(
     assert (answer.status_code, answer.json) == (200, {"status": "dry_run", "counters": {"checked": 3}, "would": {}})
     assert rows(db) == []
     assert registered.asked[0] | {"run_at": ""} == {
-        "job": CALM, "kind": "manual", "dry_run": True, "params": {"urgent_days": 9}, "run_at": "",
+        "job": CALM,
+        "kind": "manual",
+        "dry_run": True,
+        "params": {"urgent_days": 9},
+        "run_at": "",
     }
 
 
@@ -107,7 +115,9 @@ def test_a_job_without_an_address_is_409(db: Connection, registered: Listener, m
     assert error(managing.post(PATH, {"dry_run": True}))[:2] == (409, "handler_missing")
 
 
-def test_a_running_job_is_409_with_its_execution_unless_queued(db: Connection, registered: Listener, managing: Program) -> None:
+def test_a_running_job_is_409_with_its_execution_unless_queued(
+    db: Connection, registered: Listener, managing: Program
+) -> None:
     claim = executions.claim(db, CALM, utc_now().replace(second=0, microsecond=0), "scheduled", lease=90, owner="test")
     refused = managing.post(PATH)
     assert error(refused) == (409, "already_running", "execution_id")
@@ -135,15 +145,23 @@ def test_a_job_that_is_paused_or_disabled_runs_and_the_reply_warns(
     assert answer.json["warnings"] == ["paused" if column.startswith("paused") else "disabled"]
 
 
-@pytest.mark.parametrize("params", [{"urgent_days": "x"}, {"urgent_days": 0}, {"urgent_days": 1.5}, {"nothing_we_know": 1}], ids=str)
-def test_params_against_the_schema_are_400_and_named(registered: Listener, managing: Program, params: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "params", [{"urgent_days": "x"}, {"urgent_days": 0}, {"urgent_days": 1.5}, {"nothing_we_know": 1}], ids=str
+)
+def test_params_against_the_schema_are_400_and_named(
+    registered: Listener, managing: Program, params: dict[str, Any]
+) -> None:
     assert error(managing.post(PATH, {"params": params})) == (400, "invalid_params", f"params.{next(iter(params))}")
     assert registered.asked == []
 
 
-@pytest.mark.parametrize(("reason", "status"), [(None, 400), ("", 400), ("  ", 400), ("x" * 501, 400), ("供应商补录", 202)])
+@pytest.mark.parametrize(
+    ("reason", "status"), [(None, 400), ("", 400), ("  ", 400), ("x" * 501, 400), ("供应商补录", 202)]
+)
 def test_a_risky_job_needs_a_reason(registered: Listener, managing: Program, reason: str | None, status: int) -> None:
-    assert managing.post(f"/api/v1/jobs/{JOB}/execute", {} if reason is None else {"reason": reason}).status_code == status
+    assert (
+        managing.post(f"/api/v1/jobs/{JOB}/execute", {} if reason is None else {"reason": reason}).status_code == status
+    )
 
 
 def test_a_dry_run_of_a_risky_job_needs_none(registered: Listener, managing: Program) -> None:
@@ -182,7 +200,8 @@ def test_every_run_by_hand_is_audited(db: Connection, registered: Listener, mana
     managing.post(PATH, {"dry_run": True})
     done = list(db.execute(text("select actor, action, job_id, after, reason from belfry.audit_log order by id")))
     assert [(row.actor, row.action, row.job_id, row.reason) for row in done] == [
-        ("token:manage", "job.execute", CALM, "look"), ("token:manage", "job.dry_run", CALM, None),
+        ("token:manage", "job.execute", CALM, "look"),
+        ("token:manage", "job.dry_run", CALM, None),
     ]
     assert done[0].after["params"] == {"urgent_days": 9}
 
