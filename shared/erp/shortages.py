@@ -132,4 +132,5 @@ def _closed(items: CTE, found: CTE, window: kits.Window, stamp: dict[str, Any]) 
 
 
 def _same(found: CTE) -> Any:
-    return and_(*(_short[name].is_not_distinct_from(found.c[name]) for name in KEY))
+    """Equal keys as the unique index writes them; IS NOT DISTINCT FROM would compare each row with each."""
+    return and_(*(func.coalesce(_short[name], 0) == func.coalesce(found.c[name], 0) for name in KEY))
