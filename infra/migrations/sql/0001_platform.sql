@@ -92,7 +92,7 @@ create table belfry.jobs (
   gate_year int,                                                  -- of a compiled date: rings in this year alone
   target_uri text,
   version int not null default 1,
-  created_at timestamptz not null default clock_timestamp(),
+  created_at timestamptz not null default belfry.clock(),
   created_by text not null default 'cron.yaml',
   updated_at timestamptz not null default clock_timestamp(),
   updated_by text not null default 'cron.yaml');
@@ -149,11 +149,11 @@ create table belfry.job_executions (
   error_class text,
   error text check (length(error) <= 8000),
   params jsonb not null default '{}',        -- as asked for by the caller, over the job's own
-  parent_id uuid references belfry.job_executions on delete set null,
+  parent_id uuid,                            -- the run that this one repeats; no key, so that pruning it changes nothing here
   requested_by text,
   request_reason text,
   cancel_requested_at timestamptz,
-  created_at timestamptz not null default clock_timestamp(),
+  created_at timestamptz not null default belfry.clock(),       -- a waiting tick's patience counts from here
   check ((state = 'running') = (lease_until is not null)));
 create unique index one_effect_per_tick on belfry.job_executions (job_id, run_at) where kind <> 'manual' and parent_id is null;
 create unique index one_running on belfry.job_executions (job_id) where state = 'running' and overlap <> 'allow';
@@ -171,8 +171,7 @@ begin
     if new.fence < old.fence then
       raise exception 'execution % may not go back from fence % to %', old.id, old.fence, new.fence using errcode = 'check_violation';
     end if;
-    if old.state in ('succeeded', 'partial', 'failed', 'lost', 'missed', 'skipped', 'cancelled')
-       and (to_jsonb(new) - 'parent_id') is distinct from (to_jsonb(old) - 'parent_id') then
+    if old.state in ('succeeded', 'partial', 'failed', 'lost', 'missed', 'skipped', 'cancelled') and new is distinct from old then
       raise exception 'execution % is % and may not change', old.id, old.state using errcode = 'check_violation';
     end if;
     return new;
@@ -342,7 +341,8 @@ begin
     return query select 'run', e.id, e.fence, e.attempt, e.state, e.reason, e.run_at, e.biz_date, e.kind, e.params, e.counters, e.error;
     return;
   end if;
-  if e.id is null and p_kind in ('scheduled', 'catchup', 'dependency') and p_run_at <= j.pruned_through then
+  -- A kick of a row that is gone, and a tick whose row may be gone, are over.
+  if e.id is null and (p_execution is not null or p_kind in ('scheduled', 'catchup', 'dependency') and p_run_at <= j.pruned_through) then
     return query select 'duplicate', null::uuid, null::bigint, 0, 'pruned', null::text, p_run_at, v_day, p_kind, '{}'::jsonb, '{}'::jsonb, null::text;
     return;
   end if;
@@ -399,6 +399,7 @@ begin
     returning * into e;
   elsif v_state = 'running' then
     update belfry.job_executions x set state = 'running', reason = null, attempt = x.attempt + 1, fence = j.fence, owner = p_owner,
+      overlap = j.overlap,           -- the policy may have changed while it waited
       lease_until = clock_timestamp() + make_interval(secs => p_lease_s), retry_at = null,
       received_at = coalesce(x.received_at, belfry.clock()), started_at = belfry.clock(),
       kind = case when x.kind = 'catchup' and p_kind = 'scheduled' then 'scheduled' else x.kind end
@@ -446,11 +447,11 @@ begin
   where x.id = p_execution and x.fence = p_fence and x.state = 'running'
   returning * into e;
   if not found then return null; end if;
-  if e.state <> 'retry_wait' then perform belfry.summarise(e); end if;
   if e.kind = 'scheduled' and e.state not in ('retry_wait', 'lost') then      -- a date has rung once, and is over
     update belfry.jobs j set override_enabled = false, override_reason = 'its one date is over', override_at = belfry.clock()
     where j.job_id = e.job_id and j.gate_year is not null;
   end if;
+  if e.state <> 'retry_wait' then perform belfry.summarise(e); end if;        -- jobs before summaries, as the claim locks them
   if e.state in ('succeeded', 'partial') and exists (select from belfry.job_dependencies d where d.depends_on = e.job_id) then
     with written as (
       insert into belfry.outbox (topic, attributes, payload, execution_id)
