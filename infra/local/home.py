@@ -12,7 +12,7 @@ from typing import IO
 from shared.errors import BelfryError
 
 
-class HomeInUse(BelfryError):  # noqa: N818  # the condition is the name
+class HomeInUse(BelfryError):
     """Another process holds this home."""
 
 

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -121,23 +122,23 @@ def gone(family: list[Process]) -> bool:
 
 def test_one_command_rings_real_bells_ends_without_a_trace_and_remembers(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    tick = ("tick", "check_overdue_issues", "--home", str(home), "--at", "2026-03-02T09:00+08:00")
+    # Before what history plays, after what is pruned.
+    at = (datetime.now(UTC) - timedelta(days=3)).strftime("%Y-%m-%dT09:00+08:00")
+    tick = ("tick", "check_overdue_issues", "--home", str(home), "--at", at)
     with up(home) as cloud:
         assert cloud.get("/healthz")[0] == 200
         assert cloud.environment["BELFRY_URL"] == cloud.url
 
         rehearsed = command(*tick, "--dry-run", "--json")
         assert (rehearsed.returncode, rehearsed.stderr) == (0, "")
-        assert cloud.ask("select count(*) from belfry.job_executions where run_at = '2026-03-02T01:00Z'") == [[0]]
+        assert cloud.ask(f"select count(*) from belfry.job_executions where run_at = '{at}'") == [[0]]
 
         first = command(*tick)
         assert first.returncode == 0, first.stderr
         answer = json.loads(first.stdout.splitlines()[-1])
         assert (answer["job"], answer["status"]) == ("check_overdue_issues", "succeeded")
 
-        rows = (
-            "select md5(string_agg(e::text, '' order by id)) from belfry.job_executions e where run_at < '2026-04-01'"
-        )
+        rows = f"select md5(string_agg(e::text, '' order by id)) from belfry.job_executions e where run_at = '{at}'"
         before = cloud.ask(rows)
         again = json.loads(command(*tick, "--json").stdout)
         assert (again["status"], again["execution_id"]) == ("duplicate", answer["execution_id"])
