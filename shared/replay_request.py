@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.config import CHANNELS, config
+from shared.config import CHANNELS
 from shared.errors import InvalidRequest
 
 LONGEST = timedelta(days=31)  # how long Pub/Sub keeps a message at most
@@ -43,8 +43,8 @@ class Asked:
         return "execution" if self.execution is not None else "subscription"
 
 
-def checked(asked: Asked, now: datetime) -> Asked:
-    """The same with short names. Raises InvalidRequest naming the first field that is wrong."""
+def checked(asked: Asked, now: datetime, project: str) -> Asked:
+    """The same with the short names of this project. Raises InvalidRequest naming the first field that is wrong."""
     _one_scope(asked)
     _window(asked, now)
     if asked.delivery is not None and not 0 < asked.delivery < 2**63:
@@ -54,8 +54,8 @@ def checked(asked: Asked, now: datetime) -> Asked:
     _reason(asked)
     short = replace(
         asked,
-        subscription=_short("subscription", asked.subscription),
-        snapshot=_short("snapshot", asked.snapshot),
+        subscription=_short("subscription", asked.subscription, project),
+        snapshot=_short("snapshot", asked.snapshot, project),
     )
     if short.subscription is not None and short.subscription not in SUBSCRIPTIONS:
         raise _wrong("subscription", "there is no such push subscription", list(SUBSCRIPTIONS))
@@ -111,14 +111,14 @@ def _reason(asked: Asked) -> None:
         raise _wrong("reason", "the reason is not text", "text without NUL and lone surrogates")
 
 
-def _short(kind: str, name: str | None) -> str | None:
+def _short(kind: str, name: str | None, project: str) -> str | None:
     if name is None:
         return None
     full = re.fullmatch(rf"projects/(?P<project>[^/]+)/{kind}s/(?P<id>{_ID})", name)
-    if full is not None and full["project"] != config().project:
-        raise _wrong(kind, f"the {kind} is of another project", f"projects/{config().project}/{kind}s/ID")
+    if full is not None and full["project"] != project:
+        raise _wrong(kind, f"the {kind} is of another project", f"projects/{project}/{kind}s/ID")
     if full is None and not re.fullmatch(_ID, name):
-        raise _wrong(kind, f"this is no {kind}'s name", f"ID, or projects/{config().project}/{kind}s/ID")
+        raise _wrong(kind, f"this is no {kind}'s name", f"ID, or projects/{project}/{kind}s/ID")
     return full["id"] if full is not None else name
 
 

@@ -15,6 +15,8 @@ from sqlalchemy import Connection
 
 from infra.commands.outcome import BadInputError, NothingToDoError, OutOfReachError, instant, parser
 from infra.commands.running import database
+from infra.local.home import Home
+from infra.local.topology import PROJECT
 from shared import db, replay, schedule, seek
 from shared.errors import InvalidRequest, Unavailable
 from shared.replay import Plan
@@ -37,9 +39,11 @@ def main(argv: Sequence[str]) -> int:
         resend=options.resend,
         reason=options.reason,
     )
+    project = Home(options.home).environment().get("GOOGLE_CLOUD_PROJECT", PROJECT)
     try:
+        good = checked(asked, schedule.now(), project)
         with database(options.home) as connection:
-            done = _replay(connection, checked(asked, schedule.now()), apply=options.apply)
+            done = _replay(connection, good, apply=options.apply)
     except InvalidRequest as error:
         allowed = f"; allowed: {error.allowed}" if error.allowed is not None else ""
         raise BadInputError(f"--{error.field}: {error}{allowed}") from None

@@ -148,7 +148,7 @@ def applied(db: Connection, **asked: Any) -> Plan:
 
 
 def _run(db: Connection, asked: Asked, *, apply: bool) -> Plan:
-    good = checked(asked, now())
+    good = checked(asked, now(), "belfry-local")
     if good.scope != "subscription":
         return replay.apply(db, good, None, actor="ops") if apply else replay.plan(db, good, None)
     with seek.connected() as seeker:
@@ -454,15 +454,17 @@ HOUR = timedelta(hours=1)
         ({"since": AT - HOUR, "subscription": "dispatch-dependents", "resend": True, "reason": "x"}, "resend"),
     ],
 )
-def test_what_may_not_be_asked_is_refused_by_its_field(database_url: str, asked: dict[str, Any], field: str) -> None:
+def test_what_may_not_be_asked_is_refused_by_its_field(asked: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        checked(Asked(**asked), AT)
+        checked(Asked(**asked), AT, "belfry-local")
     assert refused.value.field == field
     assert refused.value.allowed
 
 
-def test_full_names_of_this_project_are_shortened(database_url: str) -> None:
-    found = checked(Asked(since=AT, subscription="projects/belfry-local/subscriptions/notify-email"), AT)
+def test_full_names_of_this_project_are_shortened() -> None:
+    found = checked(
+        Asked(since=AT, subscription="projects/belfry-local/subscriptions/notify-email"), AT, "belfry-local"
+    )
     assert found.subscription == "notify-email"
-    assert checked(Asked(snapshot="projects/belfry-local/snapshots/s-1"), AT).snapshot == "s-1"
-    assert checked(Asked(since=AT - 31 * DAY, until=AT), AT).since == AT - 31 * DAY
+    assert checked(Asked(snapshot="projects/belfry-local/snapshots/s-1"), AT, "belfry-local").snapshot == "s-1"
+    assert checked(Asked(since=AT - 31 * DAY, until=AT), AT, "belfry-local").since == AT - 31 * DAY
