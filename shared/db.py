@@ -10,6 +10,7 @@ driver's own discards the connection.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -63,13 +64,28 @@ def new_engine(url: str, *, pool_size: int = 1, pool_overflow: int = 1, socket_t
     return engine
 
 
+_making = threading.Lock()
+
+
 @cache
-def engine() -> Engine:
-    """The engine of this process, made on first use: functions are imported before gunicorn forks."""
+def _engine() -> Engine:
     c = config()
     return new_engine(
         c.database_url, pool_size=c.pool_size, pool_overflow=c.pool_overflow, socket_timeout=c.socket_timeout
     )
+
+
+def engine() -> Engine:
+    """The engine of this process, made on first use: functions are imported before gunicorn forks."""
+    with _making:  # the first two requests may come at once, and must not make a pool each
+        return _engine()
+
+
+def forget_engine() -> None:
+    """Close the pool; the next use reads the settings anew."""
+    if _engine.cache_info().currsize:
+        engine().dispose()
+    _engine.cache_clear()
 
 
 def _refuse_unencodable(

@@ -18,7 +18,8 @@ from shared.schedule import Schedule
 
 _JOB = text("""
   select job_id, func, name, owner, category, effective_schedule, time_zone, offset_s, timeout_s, effective_params,
-         params_schema, max_attempts, backoff_s, risk, status, gate_every_days, gate_anchor, gate_year
+         params_schema, max_attempts, backoff_s, risk, status, gate_every_days, gate_anchor, gate_year,
+         belfry.clock() as now
   from belfry.jobs where job_id = :job_id""")
 _CLAIM = text("""select * from belfry.claim(:job_id, cast(:run_at as timestamptz), :kind, cast(:execution_id as uuid),
   :owner,
@@ -56,6 +57,7 @@ class JobRow:
     gate_every_days: int | None
     gate_anchor: date | None
     gate_year: int | None
+    now: datetime  # the database's clock: an instance's own may be wrong
 
     @property
     def grid(self) -> Schedule | None:

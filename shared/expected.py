@@ -22,14 +22,20 @@ _GRIDS = text("""
          lead(r.effective_at) over (partition by j.job_id order by r.revision) as ends_at,
          j.gate_every_days, j.gate_anchor, j.gate_year
   from belfry.jobs j join belfry.job_revisions r using (job_id)
-  where j.status in ('active', 'paused')
+  where cast(:resting as text) is null or j.job_id = :resting and j.paused
   order by j.job_id, r.revision""")
+# The jobs' rows are locked before their summaries, as a claim does, or the two would wait for each other.
 _RECORD = text("""
-with tick as (
+with swept as (
+  update belfry.jobs j set swept_through = s.through
+  from jsonb_to_recordset(cast(:swept as jsonb)) as s (job_id text, through timestamptz)
+  where j.job_id = s.job_id and j.swept_through < s.through
+  returning j.*),
+tick as (
   select t.job_id, t.run_at, t.state, t.reason, j.time_zone, j.overlap, j.priority, j.max_attempts, j.paused,
          j.paused_until
   from jsonb_to_recordset(cast(:ticks as jsonb)) as t (job_id text, run_at timestamptz, state text, reason text)
-  join belfry.jobs j using (job_id)
+  join swept j using (job_id)
   where not exists (select from belfry.job_executions e
                     where e.job_id = t.job_id and e.run_at = t.run_at and e.kind <> 'manual' and e.parent_id is null)),
 judged as (
@@ -45,11 +51,7 @@ written as (
          max_attempts, case when state <> 'pending' then belfry.clock() end
   from judged
   on conflict (job_id, run_at) where kind <> 'manual' and parent_id is null do nothing
-  returning *),
-swept as (
-  update belfry.jobs j set swept_through = s.through
-  from jsonb_to_recordset(cast(:swept as jsonb)) as s (job_id text, through timestamptz)
-  where j.job_id = s.job_id and j.swept_through < s.through)
+  returning *)
 select state, count(*)::int as n, count(belfry.summarise(row(written.*)::belfry.job_executions)) as summarised
 from written group by state""")
 
@@ -65,19 +67,18 @@ class _Grid:
     window: timedelta
 
 
-def record_missing(db: Connection, now: datetime) -> dict[str, int]:
+def record_missing(db: Connection, now: datetime, *, resting: str | None = None) -> dict[str, int]:
     """Write a row for every tick that is overdue by more than its grace and has none; how many by state.
 
     `catchup: last` promises the newest missed tick of its window, `all` each of them (both become pending), `none`
-    nothing; the
-    others are missed, and those of a paused job skipped. Ticks are judged by the revision that was in force when they
-    were due.
+    nothing; the others are missed, and those of a paused job skipped. Ticks are judged by the revision that was in
+    force when they were due. `resting`: only those of this paused job, up to now, before it resumes.
     """
     ticks: list[dict[str, Any]] = []
     swept: list[dict[str, str]] = []
-    for job_id, rows in groupby(db.execute(_GRIDS).all(), key=lambda r: r.job_id):
+    for job_id, rows in groupby(db.execute(_GRIDS, {"resting": resting}).all(), key=lambda r: r.job_id):
         revisions = list(rows)
-        through = now - timedelta(seconds=revisions[-1].grace_s)
+        through = now if resting else now - timedelta(seconds=revisions[-1].grace_s)
         if through <= revisions[-1].swept_through:
             continue
         due = [tick for grid in _grids(revisions, through) for tick in _states(grid, now)]

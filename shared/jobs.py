@@ -39,6 +39,7 @@ from shared.trigger import Trigger
 
 __all__ = ["Run", "job"]
 
+FUTURE = timedelta(seconds=60)
 OWNER = f"{os.environ.get('K_REVISION') or socket.gethostname()}:{uuid4().hex[:8]}"
 
 
@@ -114,6 +115,7 @@ def _serve(body: Callable[[Run], None], asked: Trigger, function: str) -> Respon
             raise InvalidRequest(
                 403, "wrong_job", "this function does not serve that job", field="job", allowed=function
             )
+        _check_time(asked, row)
         _check_params(asked, row)
         kind, run_at = _tick(asked, row)
         if kind == "scheduled" and not row.gate_opens(run_at):
@@ -178,6 +180,18 @@ def _connection_and_job(asked: Trigger) -> Iterator[tuple[Connection, JobRow | N
             return
 
 
+def _check_time(asked: Trigger, row: JobRow) -> None:
+    # By the database's clock: an instance whose own clock is behind must not send its ticks away.
+    if asked.at is not None and asked.at > row.now + FUTURE:
+        raise InvalidRequest(
+            400,
+            "invalid_schedule_time",
+            "the tick lies in the future",
+            field="run_at" if asked.in_body else "X-CloudScheduler-ScheduleTime",
+            allowed="at most 60 seconds ahead of the clock",
+        )
+
+
 def _check_params(asked: Trigger, row: JobRow) -> None:
     if asked.params and row.params_schema:
         from jsonschema import Draft202012Validator
@@ -197,7 +211,7 @@ def _check_params(asked: Trigger, row: JobRow) -> None:
 def _tick(asked: Trigger, row: JobRow) -> tuple[str, datetime]:
     """Kind and time of the run: a scheduled time is snapped to the grid in force, one off it is a manual run (P1)."""
     if asked.at is None:
-        return "manual", asked.now.replace(microsecond=0)
+        return "manual", row.now.replace(microsecond=0)
     if asked.kind == "manual":
         return "manual", asked.at
     if asked.kind != "scheduled":
@@ -249,7 +263,7 @@ def _perform(
             state = run.finish()
         except Exception as error:  # noqa: BLE001  the one boundary: every failure becomes a state of the execution
             run.roll_back()
-            state, reason = _after(error, row, claim, lease, virtual_now)
+            state, reason = _after(error, connection, row, claim, lease, virtual_now)
             logs.event(
                 "job_run_failed" if state not in ("succeeded", "partial") else "job_run_success",
                 level=40,
@@ -270,46 +284,50 @@ def _perform(
 
 
 def _after(
-    error: Exception, row: JobRow, claim: Claim, lease: Lease, virtual_now: datetime | None
+    error: Exception, connection: Connection, row: JobRow, claim: Claim, lease: Lease, virtual_now: datetime | None
 ) -> tuple[str, str | None]:
-    """Record what became of an attempt that raised, on a connection of its own. Raises Unavailable when the database
-    is away."""
+    """Record what became of an attempt that raised. Raises Unavailable when the database is away.
+
+    The run's own connection does it, or what SQLAlchemy puts in its place if it broke: an instance whose runs hold
+    every connection must not wait for one more.
+    """
     if isinstance(error, LeaseLost):
         return "lease_lost", None
     try:
-        with db.connect(now=virtual_now) as connection:
-            known = executions.read_back(connection, claim.execution_id, claim.fence)
-            if known in ("succeeded", "partial"):  # the answer to COMMIT was lost, not the COMMIT (P13)
-                return known, None
-            state, reason, retry_in = "failed", "error", None
-            if isinstance(error, Cancelled):
-                state, reason = "cancelled", "operator"
-            elif isinstance(error, DeadlineExceeded) or db.sqlstate(error) == "57014":
-                reason = "timeout"
-            if (
-                state == "failed"
-                and claim.attempt < row.max_attempts
-                and not isinstance(error, (PermanentError, InvalidText))
-            ):
-                state, retry_in = (
-                    "retry_wait",
-                    (row.backoff_s or [30])[min(claim.attempt, len(row.backoff_s or [30])) - 1],
-                )
-            recorded = executions.finish(
-                connection,
-                claim.execution_id,
-                claim.fence,
-                state,
-                reason=reason,
-                error=error,
-                error_text=db.storable(logs.redact(str(error)))[:8000],
-                retry_in=retry_in,
-                elapsed_ms=lease.elapsed_ms,
+        connection.rollback()
+        db.set_clock(connection, virtual_now)
+        known = executions.read_back(connection, claim.execution_id, claim.fence)
+        if known in ("succeeded", "partial"):  # the answer to COMMIT was lost, not the COMMIT (P13)
+            return known, None
+        state, reason, retry_in = "failed", "error", None
+        if isinstance(error, Cancelled):
+            state, reason = "cancelled", "operator"
+        elif isinstance(error, DeadlineExceeded) or db.sqlstate(error) == "57014":
+            reason = "timeout"
+        if (
+            state == "failed"
+            and claim.attempt < row.max_attempts
+            and not isinstance(error, (PermanentError, InvalidText))
+        ):
+            state, retry_in = (
+                "retry_wait",
+                (row.backoff_s or [30])[min(claim.attempt, len(row.backoff_s or [30])) - 1],
             )
-            if recorded is None:
-                known = executions.read_back(connection, claim.execution_id, claim.fence)
-                if known in ("succeeded", "partial"):  # the COMMIT was still on its way when we looked first
-                    return known, None
+        recorded = executions.finish(
+            connection,
+            claim.execution_id,
+            claim.fence,
+            state,
+            reason=reason,
+            error=error,
+            error_text=db.storable(logs.redact(str(error)))[:8000],
+            retry_in=retry_in,
+            elapsed_ms=lease.elapsed_ms,
+        )
+        if recorded is None:
+            known = executions.read_back(connection, claim.execution_id, claim.fence)
+            if known in ("succeeded", "partial"):  # the COMMIT was still on its way when we looked first
+                return known, None
     except SQLAlchemyError as failure:
         if db.is_retryable(failure):
             raise Unavailable from failure

@@ -188,6 +188,8 @@ class Run:
         """Undo what the open transaction did; outside one, nothing."""
         if self.in_transaction:
             self.in_transaction = False
+            if not self.connection.invalidated:
+                db.set_patience(self.connection, config().socket_timeout)
             db.rollback(self.connection)
 
     def finish(self) -> str:

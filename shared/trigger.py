@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from shared.config import config
 from shared.errors import InvalidRequest
 
 MAX_BODY = 256 * 1024
-FUTURE = timedelta(seconds=60)
 KINDS = ("scheduled", "catchup", "manual", "dependency", "backfill")
 _FIELDS = {"job", "run_at", "kind", "params", "dry_run", "requested_by", "reason", "execution_id"}
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
@@ -30,7 +29,6 @@ class Trigger:
 
     job_id: str
     at: datetime | None
-    now: datetime
     virtual_now: datetime | None = None
     kind: str = "scheduled"
     params: dict[str, Any] = field(default_factory=dict)
@@ -38,6 +36,7 @@ class Trigger:
     requested_by: str | None = None
     reason: str | None = None
     execution_id: UUID | None = None
+    in_body: bool = False  # where the time was named
 
 
 def read(request: Request, function: str) -> Trigger:
@@ -50,7 +49,6 @@ def read(request: Request, function: str) -> Trigger:
     if request.path not in ("", "/"):
         raise InvalidRequest(404, "not_found", "this function serves one path", field="path", allowed="/")
     virtual_now = _virtual_now(request)
-    now = virtual_now or schedule.now()
     by = identity.caller(request.headers.get("Authorization"), function=function, now=schedule.now())
     body = _body(request)
     unknown = sorted(body.keys() - _FIELDS)
@@ -76,19 +74,11 @@ def read(request: Request, function: str) -> Trigger:
             field="X-CloudScheduler-ScheduleTime",
             allowed='an RFC 3339 time with offset, or "kind": "manual"',
         )
-    if at is not None and at > now + FUTURE:
-        raise InvalidRequest(
-            400,
-            "invalid_schedule_time",
-            "the tick lies in the future",
-            field="run_at" if "run_at" in body else "X-CloudScheduler-ScheduleTime",
-            allowed="at most 60 seconds ahead of the clock",
-        )
     return Trigger(
         job_id=_job(request, body, function),
         at=at,
-        now=now,
         virtual_now=virtual_now,
+        in_body="run_at" in body,
         kind=kind,
         dry_run=dry_run,
         params=_typed(body, "params", dict, {}),

@@ -88,9 +88,7 @@ def _forget_process_state() -> None:
     """A test's functions run in this process: the settings and the pool they keep must not outlive the test."""
     from shared import config, db
 
-    if db.engine.cache_info().currsize:
-        db.engine().dispose()
-    db.engine.cache_clear()
+    db.forget_engine()
     config.config.cache_clear()
 
 

@@ -24,7 +24,7 @@ def database(folder: Path) -> Iterator[Connection]:
         raise OutOfReachError(f"--home {folder}: no local cloud was ever started there; `make run` starts one")
     os.environ.update(found)
     config.config.cache_clear()
-    db.engine.cache_clear()
+    db.forget_engine()
     try:
         with db.connect() as connection:
             yield connection

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import requests
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.db import new_engine
@@ -127,12 +127,12 @@ class World:
         ]
 
     @contextmanager
-    def gate(self) -> Iterator[None]:
-        """While the block lasts, bodies that come to the gate wait there."""
+    def gate(self) -> Iterator[Connection]:
+        """While the block lasts, bodies that come to the gate wait there; the session that holds it."""
         with self.engine.connect() as holder:
             holder.execute(text(f"select pg_advisory_lock({GATE})"))
             try:
-                yield
+                yield holder
             finally:
                 with suppress(DBAPIError):  # the server may have died, and the gate with it
                     holder.execute(text("select pg_advisory_unlock_all()"))
