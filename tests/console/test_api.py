@@ -56,8 +56,7 @@ def test_health_is_public_and_says_whether_the_database_answers(app: Any, monkey
     assert app.test_client().get("/healthz").json == {"status": "ok", "database": "ok"}
     from shared import config, db
 
-    db.engine().dispose()
-    db.engine.cache_clear()
+    db.forget_engine()
     monkeypatch.setenv("DATABASE_URL", "postgresql://belfry@127.0.0.1:9/nothing")
     config.config.cache_clear()
     answer = app.test_client().get("/healthz")
@@ -70,7 +69,7 @@ def test_without_the_database_the_api_is_503_and_not_500(
     from shared import config, db
 
     monkeypatch.setenv("DATABASE_URL", "postgresql://belfry@127.0.0.1:9/nothing")
-    db.engine.cache_clear()
+    db.forget_engine()
     config.config.cache_clear()
     answer = managing.get("/api/v1/jobs")
     assert (answer.status_code, answer.json["error"]["code"]) == (503, "unavailable")
