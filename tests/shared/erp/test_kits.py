@@ -23,7 +23,9 @@ def test_allocation(case: Case, erp: Erp, db: Connection) -> None:
     materials = {"M": erp.material(), "N": erp.material()}
     for name, quantity in case.stock.items():
         erp.stock(materials[name], Decimal(quantity) / 2)
-        erp.stock(materials[name], Decimal(quantity), reserved_qty=Decimal(quantity) / 4, frozen_qty=Decimal(quantity) / 4)
+        erp.stock(
+            materials[name], Decimal(quantity), reserved_qty=Decimal(quantity) / 4, frozen_qty=Decimal(quantity) / 4
+        )
     for quantity, eta in case.receipts:
         _purchase(erp, materials["M"], Decimal(quantity), None if eta is None else day(eta))
     orders = [_order(erp, materials, n) for n in case.needs]
@@ -41,7 +43,9 @@ def _order(erp: Erp, materials: dict[str, int], need: dict[str, Any]) -> int:
     quantity = Decimal(str(need["quantity"])) / 4
     material = materials[need.get("material", "M")]
     bom = erp.bom([{"material_id": material, "quantity": quantity}] * 2)
-    return erp.work_order(bom_id=bom, plan_qty=2, plan_start_date=day(need.get("start", 0)), priority=need.get("priority", "NORMAL"))
+    return erp.work_order(
+        bom_id=bom, plan_qty=2, plan_start_date=day(need.get("start", 0)), priority=need.get("priority", "NORMAL")
+    )
 
 
 def _purchase(erp: Erp, material: int, quantity: Decimal, eta: Any) -> None:
@@ -52,7 +56,11 @@ def _purchase(erp: Erp, material: int, quantity: Decimal, eta: Any) -> None:
 @pytest.mark.parametrize(("rate", "days", "can_start", "started", "level"), LEVELS)
 def test_level(rate: str, days: int | None, can_start: bool, started: bool, level: str | None, db: Connection) -> None:
     told = kit_alerts.level(
-        cast(Decimal(rate), Numeric), cast(days, Integer), cast(can_start, Boolean), cast(started, Boolean),
-        min_rate=80, critical_days=2,
+        cast(Decimal(rate), Numeric),
+        cast(days, Integer),
+        cast(can_start, Boolean),
+        cast(started, Boolean),
+        min_rate=80,
+        critical_days=2,
     )
     assert db.scalar(select(told)) == level

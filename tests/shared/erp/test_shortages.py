@@ -17,25 +17,34 @@ def answers(db: Connection, expressions: list[Any]) -> list[Any]:
 
 def test_shortage_level(db: Connection) -> None:
     ladder = shortage_ladder(critical_days=3, warning_days=7)
-    said = answers(db, [
-        shortage_alerts.level(ladder, cast(days, Integer), cast(impact, Text), cast(Decimal(share), Numeric), 5)
-        for days, impact, share, _ in SHORTAGE_LEVELS
-    ])
+    said = answers(
+        db,
+        [
+            shortage_alerts.level(ladder, cast(days, Integer), cast(impact, Text), cast(Decimal(share), Numeric), 5)
+            for days, impact, share, _ in SHORTAGE_LEVELS
+        ],
+    )
     assert said == [level for *_, level in SHORTAGE_LEVELS]
 
 
 def test_shortage_impact(db: Connection) -> None:
-    said = answers(db, [
-        shortages.impact(cast(started, Boolean), cast(key, Boolean), cast(delay, Integer), cast(slack, Integer))
-        for started, key, delay, slack, _ in IMPACTS
-    ])
+    said = answers(
+        db,
+        [
+            shortages.impact(cast(started, Boolean), cast(key, Boolean), cast(delay, Integer), cast(slack, Integer))
+            for started, key, delay, slack, _ in IMPACTS
+        ],
+    )
     assert said == [impact for *_, impact in IMPACTS]
 
 
 def test_delivery_level(db: Connection) -> None:
     ladder = delivery_ladder(critical_days=7, urgent_days=14)
-    said = answers(db, [
-        purchasing.level(ladder, cast(days, Integer), cast(feeds, Boolean), cast(promised, Boolean))
-        for days, feeds, promised, _ in DELIVERY_LEVELS
-    ])
+    said = answers(
+        db,
+        [
+            purchasing.level(ladder, cast(days, Integer), cast(feeds, Boolean), cast(promised, Boolean))
+            for days, feeds, promised, _ in DELIVERY_LEVELS
+        ],
+    )
     assert said == [level for *_, level in DELIVERY_LEVELS]
