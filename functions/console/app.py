@@ -87,6 +87,7 @@ def make_app() -> Flask:
         took=moments.took,
         lag=moments.lag,
         number=moments.number,
+        counter=language.counter,
         moment=moments.of,
         sentence=sentence.of_job,
     )

@@ -43,6 +43,14 @@ def either(key: str, otherwise: str) -> str:
     return t(key) if has(key) else otherwise
 
 
+def counter(name: str) -> str:
+    """What a run counted: a word of its own, a state, or a state of a channel (`email_sent`); else as it is written."""
+    channel, _, state = name.partition("_")
+    if has(f"channel.{channel}") and has(f"delivery.{state}"):
+        return f"{t(f'channel.{channel}')} {t(f'delivery.{state}')}"
+    return either(f"counter.{name}", either(f"state.{name}", name.replace("_", " ")))
+
+
 def named(names: Mapping[str, str] | None, otherwise: str = "") -> str:
     """A name that is stored as {"zh", "en"}, in the language of this request."""
     if not names:

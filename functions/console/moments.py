@@ -81,9 +81,15 @@ def took(milliseconds: int | None) -> str:
         return f"{milliseconds} ms"
     seconds = Decimal(milliseconds) / 1000
     if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    if seconds < 3600:
+        return _two(int(seconds), 60, "min", "s")
+    return _two(int(seconds) // 60, 60, "h", "min")
+
+
+def _two(amount: int, size: int, large: str, small: str) -> str:
+    whole, rest = divmod(amount, size)
+    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
 
 
 def lag(later: datetime | None, earlier: datetime | None) -> str:

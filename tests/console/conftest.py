@@ -28,7 +28,7 @@ PERMISSIONS = {
 
 
 @pytest.fixture
-def app(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def app(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """The console's application, told of its tokens."""
     monkeypatch.setenv("BELFRY_VIEW_TOKEN", VIEW_TOKEN)
     monkeypatch.setenv("BELFRY_MANAGE_TOKEN", MANAGE_TOKEN)
@@ -38,7 +38,7 @@ def app(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
 
     config.cache_clear()
     health.forget()
-    yield make_app()
+    return make_app()
 
 
 class Reader:

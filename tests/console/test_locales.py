@@ -29,7 +29,10 @@ def test_both_languages_have_the_same_keys() -> None:
 
 
 def test_both_languages_fill_in_the_same_values() -> None:
-    places = {language: {key: sorted(re.findall(r"{(\w+)}", said)) for key, said in texts(language).items()} for language in ("zh", "en")}
+    places = {
+        language: {key: sorted(re.findall(r"{(\w+)}", said)) for key, said in texts(language).items()}
+        for language in ("zh", "en")
+    }
     assert places["zh"] == places["en"]
 
 
@@ -41,7 +44,9 @@ def test_no_text_is_empty_and_none_is_in_the_other_language() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_every_text_that_is_asked_for_exists(path: Path) -> None:
     source = path.read_text("utf-8")
-    asked = set(re.findall(r"""\b(?:t|either)\(\s*['"]([\w.]+\w)['"]\s*[,)]""", source)) | set(re.findall(r'say\(language, "([\w.]+)"[,)]', source))
+    asked = set(re.findall(r"""\b(?:t|either)\(\s*['"]([\w.]+\w)['"]\s*[,)]""", source)) | set(
+        re.findall(r'say\(language, "([\w.]+)"[,)]', source)
+    )
     assert asked <= set(texts("zh"))
 
 
@@ -64,8 +69,14 @@ def test_every_text_that_is_asked_for_exists(path: Path) -> None:
         ("occasion", allowed("notifications", "reason")),
         ("delivery", allowed("notification_deliveries", "state")),
         ("channel", allowed("notification_deliveries", "channel")),
-        ("category", {path.name for path in (ROOT / "functions").iterdir() if path.is_dir() and path.name != "__pycache__"}),
-        ("invariant", {name.removeprefix("v_invariant_") for name in re.findall(r"create view belfry\.(v_invariant_\w+)", SQL)}),
+        (
+            "category",
+            {path.name for path in (ROOT / "functions").iterdir() if path.is_dir() and path.name != "__pycache__"},
+        ),
+        (
+            "invariant",
+            {name.removeprefix("v_invariant_") for name in re.findall(r"create view belfry\.(v_invariant_\w+)", SQL)},
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

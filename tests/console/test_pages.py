@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, event, text
 
+from functions.console import moments
 from functions.console.moments import utc_now
 from shared import db as database
 from shared import executions
@@ -72,7 +73,9 @@ def test_more_rows_cost_no_more_statements(db: Connection, reader: Readers, path
     assert len(many) == len(few) <= 9
 
 
-def test_the_page_of_an_execution_costs_the_same_whatever_it_did(db: Connection, reader: Readers, perform: Perform) -> None:
+def test_the_page_of_an_execution_costs_the_same_whatever_it_did(
+    db: Connection, reader: Readers, perform: Perform
+) -> None:
     from tests.factories import Erp
 
     erp, someone = Erp(db), reader("admin")
@@ -111,15 +114,23 @@ def test_figures_and_filters_tell_the_same_story(db: Connection, reader: Readers
         register(db, job_id)
     db.execute(text("update belfry.jobs set paused = true where job_id = 'daily_kit_check'"))
     db.execute(text("update belfry.jobs set override_enabled = false where job_id = 'check_milestone_alerts'"))
-    claim = executions.claim(db, "check_delivery_delay", utc_now().replace(second=0, microsecond=0), "manual", lease=90, owner="test")
+    claim = executions.claim(
+        db, "check_delivery_delay", utc_now().replace(second=0, microsecond=0), "manual", lease=90, owner="test"
+    )
     executions.finish(db, claim.execution_id, claim.fence, "failed", reason="error", error_text="供应商接口无应答")
     executions.claim(db, JOB, utc_now().replace(second=0, microsecond=0), "manual", lease=90, owner="test")
     someone = reader("viewer")
     page = someone.get("/").text
     figures = {name: int(n) for name, n in re.findall(r'class="figure (\w+)[^>]*><b>(\d+)</b>', page)}
     assert figures == {"healthy": 1, "trouble": 1, "running": 1, "paused": 1, "disabled": 1}
-    listed = {"healthy": [JOB], "trouble": ["check_delivery_delay"], "running": [JOB], "paused": ["daily_kit_check"],
-              "disabled": ["check_milestone_alerts"], "orphan": []}
+    listed = {
+        "healthy": [JOB],
+        "trouble": ["check_delivery_delay"],
+        "running": [JOB],
+        "paused": ["daily_kit_check"],
+        "disabled": ["check_milestone_alerts"],
+        "orphan": [],
+    }
     for state, expected in listed.items():
         assert rows(someone.get(f"/?state={state}").text) == expected
     assert "sweep_runs" not in page
@@ -174,12 +185,16 @@ def test_an_invariant_that_does_not_hold_is_said(db: Connection, reader: Readers
 def test_trouble_of_the_platforms_own_jobs_is_said_though_they_are_hidden(db: Connection, reader: Readers) -> None:
     register(db, "sweep_runs")
     register(db, JOB)
-    db.execute(text("insert into belfry.job_summaries (job_id, trouble, trouble_since) values ('sweep_runs', 'missed', now())"))
+    db.execute(
+        text("insert into belfry.job_summaries (job_id, trouble, trouble_since) values ('sweep_runs', 'missed', now())")
+    )
     page = reader("viewer").get("/").text
     assert "平台任务异常：sweep_runs" in page
 
 
-def test_the_next_run_skips_days_off_and_adds_the_jobs_own_offset(db: Connection, reader: Readers, viewing: object) -> None:
+def test_the_next_run_skips_days_off_and_adds_the_jobs_own_offset(
+    db: Connection, reader: Readers, viewing: object
+) -> None:
     register(db, JOB)
     day = (utc_now() + timedelta(hours=8)).date()
     db.execute(
@@ -203,7 +218,9 @@ def test_a_job_that_will_not_ring_shows_no_next_run(db: Connection, reader: Read
     assert reader("viewer").get(f"/api/v1/jobs/{JOB}").json["next_run_time"] is None
 
 
-def test_the_job_page_shows_overrides_runbook_and_policies_in_the_readers_language(db: Connection, reader: Readers) -> None:
+def test_the_job_page_shows_overrides_runbook_and_policies_in_the_readers_language(
+    db: Connection, reader: Readers
+) -> None:
     scenery.register(db)
     db.execute(
         text("""update belfry.jobs set override_params = '{"warning_days": 2}', override_by = 'admin', override_reason = '试行', override_at = now()
@@ -212,7 +229,10 @@ def test_the_job_page_shows_overrides_runbook_and_policies_in_the_readers_langua
     someone = reader("viewer")
     zh, en = someone.get(f"/jobs/{JOB}").text, someone.get(f"/jobs/{JOB}?lang=en").text
     assert "由 admin 修改：试行" in zh
-    assert re.search(r"warning_days</code> <span class=\"state paused\">已被人工修改</span></dt>\s*<dd><code>2</code> <span class=\"quiet\">原值 3", zh)
+    assert re.search(
+        r"warning_days</code> <span class=\"state paused\">已被人工修改</span></dt>\s*<dd><code>2</code> <span class=\"quiet\">原值 3",
+        zh,
+    )
     assert "跳过后到的执行" in zh
     assert "下一个整点会自动重算" in zh
     assert "The next full hour judges" not in zh
@@ -243,8 +263,12 @@ def test_the_light_is_chosen_without_a_script(reader: Readers) -> None:
 
 def test_pages_that_are_not_there_are_pages_in_the_readers_language(reader: Readers) -> None:
     someone = reader("viewer")
-    for path, said in [("/nothing", "没有这个页面"), ("/jobs/no_such_job", "没有这个任务"), ("/alerts/12345", "没有这条预警"),
-                       ("/executions/7f2f6c1c-0000-4000-8000-000000000000", "没有这次执行")]:
+    for path, said in [
+        ("/nothing", "没有这个页面"),
+        ("/jobs/no_such_job", "没有这个任务"),
+        ("/alerts/12345", "没有这条预警"),
+        ("/executions/7f2f6c1c-0000-4000-8000-000000000000", "没有这次执行"),
+    ]:
         answer = someone.get(path)
         assert answer.status_code == 404
         assert said in answer.text
@@ -253,8 +277,34 @@ def test_pages_that_are_not_there_are_pages_in_the_readers_language(reader: Read
 
 def test_the_bars_say_in_words_what_they_show(db: Connection, reader: Readers) -> None:
     register(db, JOB)
-    strip = [{"id": None, "state": state, "run_at": "2026-03-02T01:00:00+00:00", "ms": 120} for state in ("failed", "succeeded", "succeeded")]
-    db.execute(text("insert into belfry.job_summaries (job_id, strip) values (:id, cast(:strip as jsonb))"), {"id": JOB, "strip": json.dumps(strip)})
+    strip = [
+        {"id": None, "state": state, "run_at": "2026-03-02T01:00:00+00:00", "ms": 120}
+        for state in ("failed", "succeeded", "succeeded")
+    ]
+    db.execute(
+        text("insert into belfry.job_summaries (job_id, strip) values (:id, cast(:strip as jsonb))"),
+        {"id": JOB, "strip": json.dumps(strip)},
+    )
     page = reader("viewer").get("/").text
     assert 'aria-label="最近 3 次执行，其中 1 次异常"' in page
     assert re.findall(r'<i class="(\w+)"', page) == ["succeeded", "succeeded", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "said"),
+    [
+        (None, "—"),
+        (0, "0 ms"),
+        (999, "999 ms"),
+        (1000, "1 s"),
+        (1249, "1.2 s"),
+        (59_900, "59.9 s"),
+        (60_000, "1 min"),
+        (200_000, "3 min 20 s"),
+        (3_600_000, "1 h"),
+        (7_500_000, "2 h 5 min"),
+        (86_400_000, "24 h"),
+    ],
+)
+def test_durations_are_short_and_exact_enough(milliseconds: int | None, said: str) -> None:
+    assert moments.took(milliseconds) == said

@@ -87,7 +87,7 @@ def test_a_function_that_does_not_answer_leaves_the_row_to_the_sweep(
 def test_a_dry_run_answers_what_the_function_says_and_writes_no_run(
     db: Connection, registered: Listener, managing: Program
 ) -> None:
-    registered.answer = '{"status": "dry_run", "counters": {"checked": 3}, "would": {}}'.encode()
+    registered.answer = b'{"status": "dry_run", "counters": {"checked": 3}, "would": {}}'
     answer = managing.post(PATH, {"dry_run": True, "params": {"urgent_days": 9}})
     assert (answer.status_code, answer.json) == (200, {"status": "dry_run", "counters": {"checked": 3}, "would": {}})
     assert rows(db) == []

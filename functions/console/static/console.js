@@ -28,20 +28,26 @@ async function look() {
   if (!busy()) patch(fresh);
 }
 
-// Only parts that changed are replaced, so that focus, open details and half-written notes stay where they are.
+// Only parts that changed are replaced, and none that the reader is at: focus and half-written notes stay.
 function patch(fresh) {
   const keys = (root) => [...root.querySelectorAll("[data-key]")];
   const now = keys(live), then = keys(fresh);
   if (now.map((e) => e.dataset.key).join("\n") === then.map((e) => e.dataset.key).join("\n")) {
     now.forEach((element, i) => {
-      if (element.isSameNode(live) || same(element, then[i]) || element.contains(document.activeElement)) return;
+      if (same(element, then[i]) || inUse(element)) return;
+      element.querySelectorAll("details").forEach((d, n) => then[i].querySelectorAll("details")[n]?.toggleAttribute("open", d.open));
       element.replaceWith(then[i]);
-      if (element.closest("table.jobs, ul.alerts, table.runs") || then[i].matches("tr, li")) then[i].classList.add("fresh");
+      if (then[i].matches("tr, li")) then[i].classList.add("fresh");
     });
-  } else if (!live.contains(document.activeElement)) {
+  } else if (!inUse(live)) {
     live.replaceChildren(...fresh.childNodes);
   }
   tell();
+}
+
+function inUse(element) {
+  const typed = [...element.querySelectorAll("input:not([type=hidden]), textarea")].some((e) => e.value !== e.defaultValue);
+  return typed || element.contains(document.activeElement);
 }
 
 function same(one, other) {
