@@ -1,7 +1,7 @@
 """What may be forgotten, and when: statements that delete a bounded batch of rows past their retention.
 
-Before executions go, each job remembers through which tick its rows may be gone (`pruned_through`): a trigger of such a
-tick is a duplicate for ever. Deliveries outlive the longest life of a Pub/Sub message (31 days) by far, so a replay
+Before executions go, each job remembers the newest tick whose row goes (`pruned_through`): a trigger of a tick up to
+there is a duplicate for ever. Deliveries outlive the longest life of a Pub/Sub message (31 days) by far, so a replay
 never finds a key missing (P5, P12).
 """
 
@@ -15,9 +15,11 @@ from sqlalchemy import Connection, text
 _TERMINAL = "('succeeded', 'partial', 'failed', 'lost', 'missed', 'skipped', 'cancelled')"
 _REMEMBER = text("""
   update belfry.jobs j set pruned_through = p.through
-  from (select job_id, cast(:now as timestamptz) - case when category = 'platform' and priority = 'high'
-          then make_interval(hours => :sweeper_hours) else make_interval(days => :runs_days) end as through
-        from belfry.jobs) p
+  from (select j.job_id, max(e.run_at) as through
+        from belfry.jobs j join belfry.job_executions e using (job_id)
+        where e.run_at < cast(:now as timestamptz) - case when j.category = 'platform' and j.priority = 'high'
+                then make_interval(hours => :sweeper_hours) else make_interval(days => :runs_days) end
+        group by 1) p
   where j.job_id = p.job_id and j.pruned_through < p.through""")
 _BATCHES = {
     "executions": f"""
@@ -53,7 +55,7 @@ KINDS = tuple(_BATCHES)
 
 
 def remember(db: Connection, now: datetime, limits: dict[str, Any]) -> None:
-    """Note for each job through which tick its rows may be gone."""
+    """Note for each job through which tick its rows are about to go."""
     db.execute(_REMEMBER, {"now": now, **{name: limits[name] for name in ("sweeper_hours", "runs_days")}})
 
 

@@ -77,3 +77,9 @@ def test_a_delivery_s_key_outlives_every_message_that_could_name_it(db: Connecti
                 left join belfry.notification_deliveries d on d.notification_id = n.id order by 1""")
     ).all()
     assert rows == [("k200", True, True), ("k60", False, False)]
+
+
+def test_an_old_tick_that_never_had_a_row_still_runs(db: Connection, perform: Perform) -> None:
+    add_job(db, "effective")
+    perform("prune_history", NOW)
+    assert post(effective, at="2025-08-01T01:00:00Z")["status"] == "succeeded"
