@@ -15,6 +15,7 @@ from functions.console.wording import of_message
 from shared.errors import InvalidRequest
 
 routes = Blueprint("executions", __name__)
+MOVING = ("queued", "sending")
 FINAL = ("succeeded", "partial", "failed", "lost", "missed", "skipped", "cancelled")
 
 
@@ -30,7 +31,7 @@ def one(execution_id: UUID) -> str:
         execution=execution,
         job=jobs.one(db(), execution.job_id),
         steps=steps(execution),
-        final=execution.state in FINAL,
+        final=execution.state in FINAL and not any(delivery.state in MOVING for delivery in deliveries),
         told=executions.told(db(), execution_id),
         deliveries=[(delivery, of_message(delivery)) for delivery in deliveries],
         items=executions.items(db(), execution_id),

@@ -34,10 +34,10 @@ function patch(fresh) {
   const now = keys(live), then = keys(fresh);
   if (now.map((e) => e.dataset.key).join("\n") === then.map((e) => e.dataset.key).join("\n")) {
     now.forEach((element, i) => {
-      if (same(element, then[i]) || inUse(element)) return;
+      if (same(element, then[i], false) || inUse(element)) return;
       element.querySelectorAll("details").forEach((d, n) => then[i].querySelectorAll("details")[n]?.toggleAttribute("open", d.open));
+      if (then[i].matches("tr, li") && !same(element, then[i], true)) then[i].classList.add("fresh");
       element.replaceWith(then[i]);
-      if (then[i].matches("tr, li")) then[i].classList.add("fresh");
     });
   } else if (!inUse(live)) {
     live.replaceChildren(...fresh.childNodes);
@@ -50,12 +50,14 @@ function inUse(element) {
   return typed || element.contains(document.activeElement);
 }
 
-function same(one, other) {
+// `ageless`: that "in 3 minutes" has become "in 2" is no news.
+function same(one, other, ageless) {
   const plain = (element) => {
     const copy = element.cloneNode(true);
     copy.classList.remove("fresh");
     copy.querySelectorAll("details").forEach((d) => d.removeAttribute("open"));
     copy.querySelectorAll("[name=csrf]").forEach((d) => d.removeAttribute("value"));
+    if (ageless) copy.querySelectorAll(".ago").forEach((a) => { a.textContent = ""; });
     if (!copy.className) copy.removeAttribute("class");
     return copy.outerHTML;
   };
