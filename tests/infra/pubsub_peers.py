@@ -149,12 +149,13 @@ def emulator_is_installed() -> bool:
 @contextmanager
 def google_peer() -> Iterator[Peer]:
     """Google's emulator."""
-    with _emulator() as address, joined("google", address, None, frozenset(Difference)) as peer:
+    with emulator() as address, joined("google", address, None, frozenset(Difference)) as peer:
         yield peer
 
 
 @contextmanager
-def _emulator() -> Iterator[str]:
+def emulator() -> Iterator[str]:
+    """Google's emulator; yields its address."""
     if address := os.environ.get("PUBSUB_EMULATOR_CONFORMANCE"):
         yield address
         return
