@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from shared import wire
 from shared.config import config
 from shared.errors import InvalidText, Unavailable
 
@@ -53,12 +54,14 @@ def new_engine(url: str, *, pool_size: int = 1, pool_overflow: int = 1, socket_t
                 "idle_in_transaction_session_timeout": "30s",
                 "lock_timeout": "10s",
                 "TimeZone": "UTC",
+                "standard_conforming_strings": "on",
                 "tcp_keepalives_idle": "30",
                 "tcp_keepalives_interval": "10",
                 "tcp_keepalives_count": "3",
             },
         },
     )
+    event.listen(engine, "do_connect", lambda dialect, record, args, settings: wire.Connection(*args, **settings))
     event.listen(engine, "before_cursor_execute", _refuse_unencodable)
     event.listen(engine, "handle_error", _discard_after_foreign_error)
     return engine

@@ -12,9 +12,15 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from pg8000.converters import literal
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
+from shared.db import sqlstate
+from shared.errors import LeaseLost
 from shared.schedule import Schedule
+
+LEASE_LOST = "BF001"  # what belfry.finish_or_refuse raises
 
 _JOB = text("""
   select job_id, func, name, owner, category, effective_schedule, time_zone, offset_s, timeout_s, effective_params,
@@ -24,8 +30,6 @@ _JOB = text("""
 _CLAIM = text("""select * from belfry.claim(:job_id, cast(:run_at as timestamptz), :kind, cast(:execution_id as uuid),
   :owner,
   cast(:lease as numeric), cast(:params as jsonb), :requested_by, :reason)""")
-_OPEN = text("""select cancel_requested_at is not null as cancelled from belfry.job_executions
-  where id = cast(:id as uuid) and fence = :fence and state = 'running'""")
 _HEARTBEAT = text("select held, cancelled from belfry.heartbeat(cast(:id as uuid), :fence, cast(:lease as numeric))")
 _FINISH = text("""select belfry.finish(cast(:id as uuid), :fence, :state, :reason, cast(:counters as jsonb),
   :error_class, :error,
@@ -131,10 +135,34 @@ def claim(
     return Claim(*row)
 
 
-def still_mine(db: Connection, execution_id: UUID, fence: int) -> bool | None:
-    """The unlocked look that opens an effect: None when the lease is lost, else whether an operator asked to stop."""
-    row = db.execute(_OPEN, {"id": str(execution_id), "fence": fence}).one_or_none()
-    return None if row is None else bool(row.cancelled)
+def begin(db: Connection, execution_id: UUID, fence: int, timeout_ms: int) -> bool | None:
+    """Open the effect's transaction and look, unlocked: None when the lease is lost, else whether an operator asked to
+    stop. One message, so that it costs one round trip."""
+    look = f"select belfry.still_mine('{execution_id}', {fence:d})"
+    cancelled: bool | None = db.exec_driver_sql(
+        f"begin; set local statement_timeout = {timeout_ms:d}; {look}"
+    ).scalar_one()
+    return cancelled
+
+
+def commit(
+    db: Connection, execution_id: UUID, fence: int, state: str, *, counters: dict[str, int], elapsed_ms: int
+) -> list[dict[str, Any]]:
+    """The fence and COMMIT in one message: the server commits only what passed the fence.
+
+    The outbox rows as `finish` gives them. Raises LeaseLost when another holder has the execution: nothing is
+    committed, and the transaction waits for its rollback.
+    """
+    fenced = f"'{execution_id}', {fence:d}, '{state}', {literal(json.dumps(counters))}, {elapsed_ms:d}"
+    try:
+        ended: list[dict[str, Any]] = db.exec_driver_sql(
+            f"select belfry.finish_or_refuse({fenced}); commit"
+        ).scalar_one()
+    except DBAPIError as error:
+        if sqlstate(error) == LEASE_LOST:
+            raise LeaseLost from error
+        raise
+    return ended
 
 
 def heartbeat(db: Connection, execution_id: UUID, fence: int, lease: float) -> tuple[bool, bool]:

@@ -140,14 +140,16 @@ class Run:
 
     def _begin(self) -> None:
         db.set_patience(self.connection, self.lease.remaining + 5)
-        self.connection.exec_driver_sql(f"begin; set local statement_timeout = {int(self.lease.remaining * 1000)}")
-        self.in_transaction = True
-        if not self.dry_run:
-            cancelled = executions.still_mine(self.connection, UUID(self.id), self.fence)
-            if cancelled is None:
-                raise LeaseLost
-            if cancelled:
-                raise Cancelled
+        timeout_ms = int(self.lease.remaining * 1000)
+        self.in_transaction = True  # also when the message fails half way
+        if self.dry_run:
+            self.connection.exec_driver_sql(f"begin; set local statement_timeout = {timeout_ms}")
+            return
+        cancelled = executions.begin(self.connection, UUID(self.id), self.fence, timeout_ms)
+        if cancelled is None:
+            raise LeaseLost
+        if cancelled:
+            raise Cancelled
 
     def _record(self, rows: Select[Any], status: str) -> int:
         listed = rows.subquery("listed")
@@ -191,6 +193,8 @@ class Run:
             if not self.connection.invalidated:
                 db.set_patience(self.connection, config().socket_timeout)
             db.rollback(self.connection)
+            if not self.connection.invalidated:
+                db.set_patience(self.connection, config().socket_timeout)
 
     def finish(self) -> str:
         """Commit effects and the finished execution together. Raises LeaseLost when another holder has the
@@ -201,14 +205,17 @@ class Run:
                 self._begin()
             self.write_down()
         self.check()
-        ended = executions.finish(
-            self.connection, UUID(self.id), self.fence, state, counters=self.counters, elapsed_ms=self.lease.elapsed_ms
-        )
+        outcome: dict[str, Any] = {"counters": self.counters, "elapsed_ms": self.lease.elapsed_ms}
+        execution = self.connection, UUID(self.id), self.fence, state
+        if self.in_transaction:
+            ended: list[dict[str, Any]] | None = executions.commit(*execution, **outcome)
+            self.in_transaction = False
+            db.set_patience(self.connection, config().socket_timeout)
+        else:
+            ended = executions.finish(*execution, **outcome)
         if ended is None:
             raise LeaseLost
         self.outbox += [notifications.OutboxMessage(**message) for message in ended]
-        if self.in_transaction:
-            self.end("commit")
         return state
 
     def publish(self) -> None:

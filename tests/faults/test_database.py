@@ -79,7 +79,7 @@ def test_row_17_a_database_that_goes_away_at_the_finish_leaves_no_effect(
     proxied: MakeProxied, stays_away: bool
 ) -> None:
     w, proxy = proxied(serve=IMPATIENT)
-    proxy.cut_before(b"belfry.finish(", stay_down=stays_away)
+    proxy.cut_before(b"belfry.finish", stay_down=stays_away)
     answer = w.post()
     assert (answer["http_status"], answer.get("status")) == ((503, None) if stays_away else (200, "retry_wait"))
     assert w.effects() == []

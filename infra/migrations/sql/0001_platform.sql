@@ -297,12 +297,15 @@ begin
 end $$;
 
 -- Upstreams of a job that have not succeeded for the business day yet.
-create function belfry.unmet_dependencies(p_job text, p_day date) returns text[] language sql stable as $$
-  select coalesce(array_agg(d.depends_on order by d.depends_on), '{}')
-  from belfry.job_dependencies d
-  where d.job_id = p_job
-    and not exists (select from belfry.job_executions e
-                    where e.job_id = d.depends_on and e.biz_date = p_day and e.state in ('succeeded', 'partial')) $$;
+-- In PL/pgSQL, whose plans are kept: a function in SQL is planned at every claim.
+create function belfry.unmet_dependencies(p_job text, p_day date) returns text[] language plpgsql stable as $$
+begin
+  return (select coalesce(array_agg(d.depends_on order by d.depends_on), '{}')
+          from belfry.job_dependencies d
+          where d.job_id = p_job
+            and not exists (select from belfry.job_executions e
+                            where e.job_id = d.depends_on and e.biz_date = p_day and e.state in ('succeeded', 'partial')));
+end $$;
 
 -- Decides one trigger under the lock of its job's row. Writes a row only for run, waiting, pending and skipped; raises the fence only for run.
 --   decision: run | duplicate | in_progress | waiting | pending | skipped | unknown_job
@@ -325,7 +328,9 @@ begin
     return query select 'unknown_job', null::uuid, null::bigint, null::int, null::text, null::text, p_run_at, null::date, p_kind, null::jsonb, null::jsonb, null::text;
     return;
   end if;
-  perform belfry.reap(p_job);        -- or the tick after a crash would be skipped for a dead holder
+  if exists (select from belfry.job_executions x where x.job_id = p_job and x.state = 'running' and x.lease_until < clock_timestamp()) then
+    perform belfry.reap(p_job);      -- or the tick after a crash would be skipped for a dead holder
+  end if;
   v_day := (p_run_at at time zone j.time_zone)::date;
 
   if p_execution is not null then
@@ -461,6 +466,23 @@ begin
       returning id, topic, attributes, payload)
     select jsonb_agg(to_jsonb(written)) into v_messages from written;
   end if;
+  return v_messages;
+end $$;
+
+-- The unlocked look that opens an effect: null when the lease is lost, else whether an operator asked to stop.
+create function belfry.still_mine(p_execution uuid, p_fence bigint) returns boolean language plpgsql stable as $$
+begin
+  return (select x.cancel_requested_at is not null from belfry.job_executions x
+          where x.id = p_execution and x.fence = p_fence and x.state = 'running');
+end $$;
+
+-- The fence for an effect that says COMMIT in the same message: a lost lease is an error, which makes that COMMIT a rollback.
+create function belfry.finish_or_refuse(p_execution uuid, p_fence bigint, p_state text, p_counters jsonb, p_duration_ms bigint)
+returns jsonb language plpgsql as $$
+declare
+  v_messages jsonb := belfry.finish(p_execution, p_fence, p_state, null, p_counters, p_duration_ms => p_duration_ms);
+begin
+  if v_messages is null then raise exception 'the lease was lost' using errcode = 'BF001'; end if;
   return v_messages;
 end $$;
 
