@@ -108,7 +108,10 @@ _BACKFILL = text("""
   select count(*)::int from made""")
 _PROGRESS = text("""
   select state, count(*)::int as n from belfry.job_executions
-  where job_id = :job_id and kind = 'backfill' and run_at between :first and :last group by state""")
+  where job_id = :job_id and kind = 'backfill'
+    and run_at >= coalesce(cast(:first as timestamptz), '-infinity')
+    and run_at <= coalesce(cast(:last as timestamptz), 'infinity')
+  group by state""")
 
 
 def pause(db: Connection, job_id: str, *, actor: str, reason: str, until: datetime | None = None) -> None:
@@ -189,6 +192,8 @@ def backfill(db: Connection, job_id: str, ticks: Sequence[datetime], *, actor: s
     )
 
 
-def progress(db: Connection, job_id: str, first: datetime, last: datetime) -> dict[str, int]:
-    """How far a backfill has come: its executions by state."""
+def progress(
+    db: Connection, job_id: str, first: datetime | None = None, last: datetime | None = None
+) -> dict[str, int]:
+    """How far a job's backfills of a range (None: no bound) have come: their executions by state."""
     return {row.state: row.n for row in db.execute(_PROGRESS, {"job_id": job_id, "first": first, "last": last})}

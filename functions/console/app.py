@@ -18,6 +18,7 @@ from functions.console.api import executions as executions_api
 from functions.console.api import health
 from functions.console.api import jobs as jobs_api
 from functions.console.api import notifications as notifications_api
+from functions.console.api import operations as operations_api
 from functions.console.pages import alerts, assets, executions, inbox, jobs, runs, sign_in
 from shared import logs
 from shared.config import config
@@ -35,6 +36,7 @@ AREAS = (
     executions_api,
     alerts_api,
     notifications_api,
+    operations_api,
     health,
 )
 
