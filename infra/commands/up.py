@@ -82,7 +82,8 @@ async def _run(home: Home, options: Namespace) -> int:
 
 
 def _announce(url: str, home: Home) -> None:
-    print(f"sign in   {url}/sign-in")
+    for who in ("admin", "owner", "viewer"):
+        print(f"sign in   {url}/sign-in?as={who}")
     print(f"letters   {url}/sinks")
     print(f"join in   . {home.folder}/local.env")
     print(f"ready {url}", flush=True)
