@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -71,21 +72,22 @@ def served(
         str(port),
         *(("--source", source) if source else ()),
     ]
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], **environment},
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    try:
-        eventually(lambda: process.poll() is not None or listens(port), f"{target} listens")
-        if process.poll() is not None:
-            raise AssertionError(f"{target} did not come up: {process.communicate()[0][-3000:]}")
-        yield Served(f"http://127.0.0.1:{port}/", process.pid)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    # A file, not a pipe: nobody reads while the function works, and a full pipe would stop it.
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], **environment},
+            start_new_session=True,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            eventually(lambda: process.poll() is not None or listens(port), f"{target} listens")
+            if process.poll() is not None:
+                said.seek(0)
+                raise AssertionError(f"{target} did not come up: {said.read()[-3000:]}")
+            yield Served(f"http://127.0.0.1:{port}/", process.pid)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

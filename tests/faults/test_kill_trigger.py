@@ -85,6 +85,7 @@ def world(db: Connection, database_url: str, order: Order) -> Iterator[World]:
         yield World(db, function)
 
 
+@pytest.mark.fault(row=1, injected="kill -9 at the statements of the trigger path", expected="one effect, nothing lost")
 def test_a_run_killed_at_any_statement_has_one_effect_and_loses_nothing(world: World, order: Order) -> None:
     world.overdue("计数")
     points = order.count(world.tick)

@@ -63,6 +63,9 @@ def test_a_body_longer_than_its_lease_keeps_it(db: Connection, pair: list[Served
     assert effects(db) == [1]
 
 
+@pytest.mark.fault(
+    row=10, injected="SIGSTOP past the lease, takeover, SIGCONT", expected="LeaseLost, no effect of the zombie"
+)
 def test_a_frozen_process_is_taken_over_and_commits_nothing_when_it_wakes(db: Connection, pair: list[Served]) -> None:
     (worker,) = pair[0].workers()
     with ThreadPoolExecutor() as pool:
@@ -89,6 +92,9 @@ def test_a_frozen_process_is_taken_over_and_commits_nothing_when_it_wakes(db: Co
     assert [a["outcome"] for a in row.attempts] == ["lost", "succeeded"]
 
 
+@pytest.mark.fault(
+    row=10, injected="SIGKILL, next tick before any sweep (10b)", expected="reaped in the claim, never skipped"
+)
 def test_a_killed_process_is_taken_over_by_the_next_tick_without_a_sweep(db: Connection, pair: list[Served]) -> None:
     (worker,) = pair[0].workers()
     with ThreadPoolExecutor() as pool:

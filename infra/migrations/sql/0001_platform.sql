@@ -162,7 +162,7 @@ create index executions_by_lease on belfry.job_executions (lease_until) where st
 create index executions_to_kick on belfry.job_executions (retry_at) where state in ('pending', 'retry_wait', 'waiting');
 create index executions_of_a_job on belfry.job_executions (job_id, run_at desc, id desc);
 create index executions_by_time on belfry.job_executions (run_at desc, id desc);
-create index executions_by_day on belfry.job_executions (job_id, biz_date) where state = 'succeeded';
+create index executions_by_day on belfry.job_executions (job_id, biz_date);
 
 -- No code path can move a row where it may not go.
 create function belfry.refuse_illegal_move() returns trigger language plpgsql as $$
