@@ -3,16 +3,12 @@
 import json
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
-
-import chinese_calendar
 
 from infra.commands.outcome import parser
 from shared import schedule
 from shared.cronfile import CronFileError, load
 
-WORKDAYS_UNTIL = date(max(chinese_calendar.holidays).year, 12, 31)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -23,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = asked.parse_args(argv)
     sources = None if options.without_sources else options.file.resolve().parent
     try:
-        file = load(options.file, sources=sources, at=schedule.now(), workdays_until=WORKDAYS_UNTIL)
+        file = load(options.file, sources=sources, at=schedule.now(), workdays_until=schedule.WORKDAYS_UNTIL)
         errors, warnings = [], [str(warning) for warning in file.warnings]
         counts = {"jobs": len(file.jobs), "functions": len(file.functions)}
     except CronFileError as wrong:

@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 
 from infra.local.demo import (
     alerts,
-    calendar,
     issues,
     materials,
     milestones,
@@ -29,7 +28,6 @@ def populate(connection: Connection, day: date) -> None:
     """Fill an empty, migrated database with the factory as it stands on the morning of `day`: all of it or nothing."""
     with transaction(connection):
         factory = Factory(connection, day)
-        calendar.populate(factory)
         people.populate(factory)
         projects.populate(factory)
         milestones.populate(factory)

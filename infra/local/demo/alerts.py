@@ -3,13 +3,12 @@
 # A case is a line, and its Chinese counts double.
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
 
-from infra.local.demo.calendar import works
 from infra.local.demo.issues import ISSUE
 from infra.local.demo.milestones import MILESTONE
 from infra.local.demo.people import USER
@@ -95,6 +94,11 @@ def _record(
     )
 
 
+def _works(factory: Factory, day: date) -> bool:
+    answer: bool = factory.connection.execute(text("select belfry.is_workday(:day)"), {"day": day}).scalar_one()
+    return answer
+
+
 def _ago(factory: Factory, age: str) -> datetime:
     """So many hours before 00:10 of the day; with a "w" only the working hours of workdays count."""
     hours, minutes = map(int, re.findall(r"\d+", age))
@@ -104,7 +108,7 @@ def _ago(factory: Factory, age: str) -> datetime:
     back = 1
     while True:
         day = factory.instant(-back, "08:00")
-        if works(day.date()):
+        if _works(factory, day.date()):
             if left <= timedelta(hours=12):
                 return factory.instant(-back, "20:00") - left
             left -= timedelta(hours=12)

@@ -34,7 +34,11 @@ def told(db: Connection, alert_id: int) -> list[Any]:
 
 def test_the_sql_agrees_with_the_rule_on_every_case(db: Connection, perform: Perform) -> None:
     for day, works in CALENDAR.items():
-        db.execute(text("insert into belfry.biz_calendar (day, is_workday) values (:d, :w)"), {"d": day, "w": works})
+        db.execute(
+            text("""insert into belfry.biz_calendar (day, is_workday) values (:d, :w)
+                    on conflict (day) do update set is_workday = excluded.is_workday"""),
+            {"d": day, "w": works},
+        )
     handler = Erp(db).user()
     for case in CASES:
         alert_id = alert(db, recipients=[f"USER:{handler}"], **case.columns())
