@@ -114,11 +114,13 @@ def _statement(violations: Select[Any], scanned: Select[Any], present: Select[An
         "mark": _MARK,
     }
     given = {"violation": violations, "scanned": scanned} | ({} if present is None else {"present": present})
-    ctes = [query.cte(name) for name, query in given.items()]
+    # Looked up by key per open alert: materialized, `present` would be read as a whole for each of them.
+    ctes = [query.cte(name).prefix_with(*_INLINED.get(name, ())) for name, query in given.items()]
     ctes += [text(sql).columns().cte(name) for name, sql in steps.items()]
     return text(_TOTAL).columns(*(column(name, Integer) for name in _COUNTS)).add_cte(*ctes)
 
 
+_INLINED = {"scanned": ("NOT MATERIALIZED",), "present": ("NOT MATERIALIZED",)}
 _COUNTS = ("violations", "raised", "refreshed", "upgraded", "resolved", "expired", "told")
 
 _TICK = "select cast(:now as timestamptz) as now, cast(:execution as uuid) as execution, cast(:day as text) as day"

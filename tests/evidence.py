@@ -56,7 +56,7 @@ def counted_statements(db: Connection) -> Iterator[list[str]]:
 
     def count(conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
         if conn.engine is not db.engine:
-            seen.append(re.sub(r"[\d\s]+", " ", statement)[:60])
+            seen.append(re.sub(r"'[^']*'|[\d\s]+", " ", statement)[:60])
 
     event.listen(Engine, "before_cursor_execute", count)
     try:
