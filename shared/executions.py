@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,14 +23,14 @@ from shared.schedule import Schedule
 
 LEASE_LOST = "BF001"  # what belfry.finish_or_refuse raises
 
-_JOB = text("""
+# One column of JSON each: pg8000 reads every column of every row in Python, json in C.
+_JOB = """select to_jsonb(r) from (
   select job_id, func, name, owner, category, effective_schedule, time_zone, offset_s, timeout_s, effective_params,
          params_schema, max_attempts, backoff_s, risk, status, gate_every_days, gate_anchor, gate_year,
          belfry.clock() as now
-  from belfry.jobs where job_id = :job_id""")
-_CLAIM = text("""select * from belfry.claim(:job_id, cast(:run_at as timestamptz), :kind, cast(:execution_id as uuid),
-  :owner,
-  cast(:lease as numeric), cast(:params as jsonb), :requested_by, :reason)""")
+  from belfry.jobs where job_id = %s) r"""
+_CLAIM = """select to_jsonb(c) from belfry.claim(%s, cast(%s as timestamptz), %s, cast(%s as uuid), %s, cast(%s as numeric),
+  cast(%s as jsonb), %s, %s) c"""
 _HEARTBEAT = text("select held, cancelled from belfry.heartbeat(cast(:id as uuid), :fence, cast(:lease as numeric))")
 _FINISH = text("""select belfry.finish(cast(:id as uuid), :fence, :state, :reason, cast(:counters as jsonb),
   :error_class, :error,
@@ -37,6 +38,10 @@ _FINISH = text("""select belfry.finish(cast(:id as uuid), :fence, :state, :reaso
 _READ_BACK = text("select state from belfry.job_executions where id = cast(:id as uuid) and fence = :fence")
 
 _REAP = text("select state, count(*)::int as n from belfry.reap() group by state")
+
+
+# An instance serves few schedules, tick after tick.
+_grid = lru_cache(maxsize=256)(Schedule)
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,12 @@ class JobRow:
     gate_anchor: date | None
     gate_year: int | None
     now: datetime  # the database's clock: an instance's own may be wrong
+    crowded: bool  # the server is short of connections: give this one back after use
 
     @property
     def grid(self) -> Schedule | None:
         """The ticks of the schedule in force, before any gate; None: fired by its upstream alone."""
-        return Schedule(self.effective_schedule, self.time_zone) if self.effective_schedule else None
+        return _grid(self.effective_schedule, self.time_zone) if self.effective_schedule else None
 
     def gate_opens(self, tick: datetime) -> bool:
         """Whether a compiled interval or date means this tick of its cron expression."""
@@ -100,8 +106,11 @@ class Claim:
 
 def read_job(db: Connection, job_id: str) -> JobRow | None:
     """The job's row, None when nobody registered it."""
-    row = db.execute(_JOB, {"job_id": job_id}).one_or_none()
-    return JobRow(*row) if row else None
+    row = db.exec_driver_sql(_JOB, (job_id,)).scalar_one_or_none()
+    if row is None:
+        return None
+    anchor = row["gate_anchor"] and date.fromisoformat(row["gate_anchor"])
+    return JobRow(**{**row, "gate_anchor": anchor, "now": datetime.fromisoformat(row["now"])})
 
 
 def claim(
@@ -118,21 +127,14 @@ def claim(
     reason: str | None = None,
 ) -> Claim:
     """Decide one trigger. Commits by itself: after it the database owns the tick."""
-    row = db.execute(
-        _CLAIM,
-        {
-            "job_id": job_id,
-            "run_at": run_at,
-            "kind": kind,
-            "execution_id": execution_id and str(execution_id),
-            "owner": owner,
-            "lease": str(lease),
-            "params": json.dumps(params or {}),
-            "requested_by": requested_by,
-            "reason": reason,
-        },
-    ).one()
-    return Claim(*row)
+    asked = (job_id, run_at, kind, execution_id and str(execution_id), owner, str(lease))
+    row = db.exec_driver_sql(_CLAIM, (*asked, json.dumps(params or {}), requested_by, reason)).scalar_one()
+    read = {
+        "execution_id": row["execution_id"] and UUID(row["execution_id"]),
+        "run_at": datetime.fromisoformat(row["run_at"]),
+        "biz_date": row["biz_date"] and date.fromisoformat(row["biz_date"]),
+    }
+    return Claim(**{**row, **read})
 
 
 def begin(db: Connection, execution_id: UUID, fence: int, timeout_ms: int) -> bool | None:

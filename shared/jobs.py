@@ -177,6 +177,8 @@ def _connection_and_job(asked: Trigger) -> Iterator[tuple[Connection, JobRow | N
                     raise
                 continue
             yield connection, row
+            if row and row.crowded and not connection.invalidated:
+                connection.invalidate()
             return
 
 

@@ -22,6 +22,7 @@ from tests.processes import eventually
 from tests.shared.test_jobs import add_job, effective, post
 
 EXECUTIONS = 3_000_000 if FULL else 60_000
+SLICE = 60_000  # of one statement
 JOBS = 50
 
 
@@ -30,14 +31,16 @@ def history(db: Connection) -> Connection:
     """Years of finished ticks of fifty jobs, and a handful that is not over."""
     for number in range(JOBS):
         add_job(db, f"job_{number}", target_uri="http://127.0.0.1:9/", swept_through="2100-01-01")
-    db.execute(
-        text("""insert into belfry.job_executions
-                  (job_id, run_at, biz_date, kind, state, overlap, attempt, fence, started_at, finished_at, duration_ms)
-                select 'job_' || mod(n, :jobs), t, t::date, 'scheduled', 'succeeded', 'skip', 1, 1, t, t, 10
-                from generate_series(1, :rows) n,
-                     lateral (select timestamptz '2020-01-01' + n / :jobs * interval '1 minute' as t) x"""),
-        {"jobs": JOBS, "rows": EXECUTIONS},
-    )
+    for first in range(1, EXECUTIONS, SLICE):
+        db.execute(
+            text("""insert into belfry.job_executions
+                      (job_id, run_at, biz_date, kind, state, overlap, attempt, fence, started_at, finished_at,
+                       duration_ms)
+                    select 'job_' || mod(n, :jobs), t, t::date, 'scheduled', 'succeeded', 'skip', 1, 1, t, t, 10
+                    from generate_series(cast(:first as int), cast(:last as int)) n,
+                         lateral (select timestamptz '2020-01-01' + n / :jobs * interval '1 minute' as t) x"""),
+            {"jobs": JOBS, "first": first, "last": first + SLICE - 1},
+        )
     db.execute(text("update belfry.jobs set fence = 1"))
     db.execute(
         text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap, attempt, max_attempts,
@@ -46,16 +49,18 @@ def history(db: Connection) -> Connection:
                         clock_timestamp() - interval '1 s', clock_timestamp()),
                        ('job_2', '2026-03-02', '2026-03-02', 'catchup', 'pending', 'skip', 0, 1, null, null, null)""")
     )
-    db.execute(
-        text("""with n as (
-                  insert into belfry.notifications (dedupe_key, type, severity, facts, not_after, fanned_out)
-                  select 'old' || n, 'ALERT', 'INFO', '{}', '2020-01-02', true from generate_series(1, :rows) n
-                  returning id)
-                insert into belfry.notification_deliveries
-                  (notification_id, user_id, channel, state, target, next_attempt_at, not_after)
-                select id, :user, 'system', 'sent', 'x', '2020-01-01', '2020-01-02' from n"""),
-        {"user": Erp(db).user(), "rows": EXECUTIONS // 3},
-    )
+    user = Erp(db).user()
+    for first in range(1, EXECUTIONS // 3, SLICE // 3):
+        db.execute(
+            text("""with n as (
+                      insert into belfry.notifications (dedupe_key, type, severity, facts, not_after, fanned_out)
+                      select 'old' || n, 'ALERT', 'INFO', '{}', '2020-01-02', true from generate_series(cast(:first as int), cast(:last as int)) n
+                      returning id)
+                    insert into belfry.notification_deliveries
+                      (notification_id, user_id, channel, state, target, next_attempt_at, not_after)
+                    select id, :user, 'system', 'sent', 'x', '2020-01-01', '2020-01-02' from n"""),
+            {"user": user, "first": first, "last": first + SLICE // 3 - 1},
+        )
     for table in ("job_executions", "notifications", "notification_deliveries"):
         db.execute(text(f"analyze belfry.{table}"))
     return db
