@@ -181,6 +181,7 @@ class Perform(Protocol):
         dry_run: bool = ...,
         kind: str = ...,
         now: str | None = ...,
+        connection: Connection | None = ...,
     ) -> dict[str, Any]: ...
 
 
@@ -196,8 +197,9 @@ def perform(db: Connection, database_url: str) -> Perform:
         dry_run: bool = False,
         kind: str = "scheduled",
         now: str | None = None,
+        connection: Connection | None = None,
     ) -> dict[str, Any]:
-        register(db, job_id)
+        register(connection or db, job_id)
         body = {"job": job_id, "run_at": at, "kind": kind, "dry_run": dry_run} | ({"params": params} if params else {})
         answer = load_function(job_id)(
             request_to(body, headers={"X-Belfry-Now": now or at, "X-CloudScheduler-JobName": job_id})

@@ -77,10 +77,10 @@ class Up:
 
 
 @contextmanager
-def up(home: Path, *arguments: str) -> Iterator[Up]:
+def up(home: Path, *arguments: str, **environment: str) -> Iterator[Up]:
     command = [sys.executable, "-m", "infra", "up", "--home", str(home), "--port", "0", *arguments]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT | environment
     )
     assert process.stdout is not None
     said: list[str] = []
