@@ -61,7 +61,7 @@ def new_engine(url: str, *, pool_size: int = 1, pool_overflow: int = 1, socket_t
             },
         },
     )
-    event.listen(engine, "do_connect", lambda dialect, record, args, settings: wire.Connection(*args, **settings))
+    event.listen(engine, "do_connect", lambda dialect, record, args, settings: wire.connect(**settings))
     event.listen(engine, "before_cursor_execute", _refuse_unencodable)
     event.listen(engine, "handle_error", _discard_after_foreign_error)
     return engine

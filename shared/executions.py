@@ -27,10 +27,10 @@ LEASE_LOST = "BF001"  # what belfry.finish_or_refuse raises
 _JOB = """select to_jsonb(r) from (
   select job_id, func, name, owner, category, effective_schedule, time_zone, offset_s, timeout_s, effective_params,
          params_schema, max_attempts, backoff_s, risk, status, gate_every_days, gate_anchor, gate_year,
-         belfry.clock() as now
+         belfry.clock() as now, belfry.crowded() as crowded
   from belfry.jobs where job_id = %s) r"""
-_CLAIM = """select to_jsonb(c) from belfry.claim(%s, cast(%s as timestamptz), %s, cast(%s as uuid), %s, cast(%s as numeric),
-  cast(%s as jsonb), %s, %s) c"""
+_CLAIM = """select to_jsonb(c) from belfry.claim(%s, cast(%s as timestamptz), %s, cast(%s as uuid), %s,
+  cast(%s as numeric), cast(%s as jsonb), %s, %s) c"""
 _HEARTBEAT = text("select held, cancelled from belfry.heartbeat(cast(:id as uuid), :fence, cast(:lease as numeric))")
 _FINISH = text("""select belfry.finish(cast(:id as uuid), :fence, :state, :reason, cast(:counters as jsonb),
   :error_class, :error,

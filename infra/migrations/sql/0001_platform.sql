@@ -11,8 +11,11 @@ create function belfry.now_attribute() returns jsonb language sql volatile as
 $$ select case when current_setting('belfry.now', true) <> '' then jsonb_build_object('now', current_setting('belfry.now', true)) else '{}' end $$;
 
 -- Whether connections run short: who is done then gives his back, or idle instances would keep the others out.
-create function belfry.crowded() returns boolean language sql stable as
-$$ select pg_stat_get_db_numbackends(oid) > 0.8 * current_setting('max_connections')::int from pg_database where datname = current_database() $$;
+create function belfry.crowded() returns boolean language plpgsql stable as $$
+begin
+  return (select pg_stat_get_db_numbackends(oid) > 0.8 * current_setting('max_connections')::int
+          from pg_database where datname = current_database());
+end $$;
 
 -- ---------------------------------------------------------------- what several jobs share
 create table belfry.biz_config (
