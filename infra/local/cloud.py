@@ -27,6 +27,7 @@ from shared.db import new_engine
 from shared.errors import BelfryError
 
 ROOT = Path(__file__).resolve().parents[2]
+CRON = ROOT / "cron.yaml"
 DATABASE = "belfry"
 ANSWERS = 60.0  # seconds for the console's first answer
 
@@ -52,6 +53,7 @@ class Cloud:
         clock: Clock | None = None,
         real: dict[str, str] | None = None,
         fast: bool = False,
+        cron: Path = CRON,
     ) -> None:
         self._home = home
         self._day = day
@@ -61,7 +63,7 @@ class Cloud:
         self._real = real or {}
         self._fast = fast
         self._running = AsyncExitStack()
-        self.file: CronFile = load(ROOT / "cron.yaml")
+        self.file: CronFile = load(cron)
         self.environment: dict[str, str] = {}
         self.url = ""
         self.engine: Engine

@@ -60,16 +60,17 @@ class _Never:
 
 @dataclass
 class Day:
-    """Plays one day of the factory on a cloud whose clock is `clock`."""
+    """Plays one day of the factory, or `days` in a row, on a cloud whose clock is `clock`."""
 
     cloud: Cloud
     clock: DayClock
     day: date
+    days: int = 1
     answers: list[Answer] = field(default_factory=list)
 
     async def play(self, shown: Callable[[datetime, int], None] = lambda at, rung: None) -> None:
         """Every tick in time order; `shown` is told each instant and how many jobs rang at it."""
-        start, end = bounds(self.day)
+        start, end = bounds(self.day, self.days)
         with self.cloud.engine.connect() as connection:
             connection.execute(_SWEPT, {"at": start - MINUTE, "everyone": True, "sweepers": []})
         jobs = [job for job in self.cloud.file.jobs.values() if job.id not in (RUNS, DELIVERIES)]
@@ -131,7 +132,7 @@ class Day:
             return connection.execute(_IN_HAND, {"now": self.clock.at}).one()
 
 
-def bounds(day: date) -> tuple[datetime, datetime]:
-    """A day of the factory: from its midnight to the next."""
+def bounds(day: date, days: int = 1) -> tuple[datetime, datetime]:
+    """A day of the factory, or several: from its midnight to the one after the last."""
     start = datetime.combine(day, time(), ZONE)
-    return start, start + timedelta(days=1)
+    return start, start + timedelta(days=days)

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
-from infra.local.ticks import Answer
+from infra.local.ticks import SWEEPERS, Answer
 from shared import i18n
 
 _FIRED = text("""
@@ -24,6 +25,12 @@ _FIRED = text("""
   select j.job_id, (select coalesce(jsonb_object_agg(state, n), '{}') from ended where job_id = j.job_id) as states,
          (select coalesce(jsonb_object_agg(key, n), '{}') from counted where job_id = j.job_id and n <> 0) as counters
   from belfry.jobs j where j.status = 'active' order by j.category, j.job_id""")
+_FIRINGS = text("""
+  select j.job_id, e.run_at, j.time_zone, e.kind,
+         case when e.reason is null then e.state else e.state || '/' || e.reason end as ended
+  from belfry.job_executions e join belfry.jobs j using (job_id)
+  where e.run_at >= :start and j.job_id <> all(:sweepers)
+  order by e.run_at, j.job_id""")
 _TOLD = text("""
   select u.real_name, d.channel, n.type, n.reason as why, n.severity, n.facts,
          a.target_no, a.target_name
@@ -54,6 +61,16 @@ class Fired:
 
 
 @dataclass(frozen=True)
+class Firing:
+    """One tick: when, by the clocks of the job's zone, and how it ended."""
+
+    job: str
+    at: str
+    kind: str
+    ended: str
+
+
+@dataclass(frozen=True)
 class Told:
     """Messages of one subject to one person over one channel."""
 
@@ -71,6 +88,17 @@ def fired(connection: Connection, answers: Iterable[Answer]) -> list[Fired]:
     return [
         Fired(job, posted[job], states, {name: int(n) for name, n in counters.items()}, refused[job])
         for job, states, counters in connection.execute(_FIRED)
+    ]
+
+
+def firings(connection: Connection, start: datetime) -> list[Firing]:
+    """Every tick since `start` in its order; the sweepers' own are left out."""
+    rows = connection.execute(_FIRINGS, {"start": start, "sweepers": list(SWEEPERS)})
+    return [
+        Firing(
+            row.job_id, row.run_at.astimezone(ZoneInfo(row.time_zone)).isoformat(" ", "minutes"), row.kind, row.ended
+        )
+        for row in rows
     ]
 
 
@@ -112,7 +140,7 @@ def table(jobs: Iterable[Fired], letters: Iterable[Told], silent: Mapping[str, i
         yield f"  {state}  {count}"
 
 
-def as_json(things: Iterable[Fired] | Iterable[Told]) -> list[dict[str, Any]]:
+def as_json(things: Iterable[Fired] | Iterable[Firing] | Iterable[Told]) -> list[dict[str, Any]]:
     return [asdict(thing) for thing in things]
 
 
