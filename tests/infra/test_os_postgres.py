@@ -84,7 +84,8 @@ def test_every_job_runs_on_it(foreign: str, perform: Perform, monkeypatch: pytes
         for job in JOBS:
             answer = perform(job, "2026-03-02T09:00+08:00", connection=db)
             assert answer.get("status") in ("succeeded", "partial"), (job, answer)
-            assert perform(job, "2026-03-02T09:00+08:00", connection=db)["status"] == "duplicate", job
+            if answer["kind"] == "scheduled":  # nine o'clock is a tick of its grid
+                assert perform(job, "2026-03-02T09:00+08:00", connection=db)["status"] == "duplicate", job
         assert db.execute(text("select count(*) from belfry.alert_records")).scalar_one() > 20
         assert_invariants(db)
     engine.dispose()

@@ -46,8 +46,11 @@ def _email_is_on(db: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def subscriber() -> Iterator[Any]:
-    """Whatever is published on `notifications` from now on, pulled: a function that answers the delivery ids so far."""
+def subscriber(db: Connection) -> Iterator[Any]:
+    """What this test's database publishes from now on, pulled: a function that answers the delivery ids so far.
+
+    Other tests publish on the same topic at the same time.
+    """
     import json
 
     import grpc
@@ -62,7 +65,9 @@ def subscriber() -> Iterator[Any]:
 
         def published() -> list[list[int]]:
             answer = client.pull(subscription=name, max_messages=1000, return_immediately=True)
-            seen.extend(json.loads(m.message.data)["delivery_ids"] for m in answer.received_messages)
+            mine = {str(i) for i in db.execute(text("select id from belfry.outbox")).scalars()}
+            messages = [m.message for m in answer.received_messages if m.message.attributes["outbox_id"] in mine]
+            seen.extend(json.loads(message.data)["delivery_ids"] for message in messages)
             if answer.received_messages:
                 client.acknowledge(subscription=name, ack_ids=[m.ack_id for m in answer.received_messages])
             return seen
