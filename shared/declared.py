@@ -70,6 +70,17 @@ def row(spec: JobSpec, target_uri: str | None) -> dict[str, Any]:
     }
 
 
+def timing(schedule: Schedule) -> dict[str, Any]:
+    """The columns of a custom job that say when it rings: a compiled interval or date is cron plus a gate."""
+    return {
+        "schedule": schedule.expression,
+        "time_zone": schedule.time_zone,
+        "gate_every_days": schedule.every_days if schedule.every_days > 1 else None,
+        "gate_anchor": schedule.anchor if schedule.every_days > 1 else None,
+        "gate_year": schedule.year,
+    }
+
+
 def ring(job: Mapping[str, Any], account: str, *, made_here: bool) -> Ring | None:
     """What Cloud Scheduler should hold of a row; None for a job that only its upstream fires, or that is gone.
 

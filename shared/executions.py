@@ -11,7 +11,6 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pg8000.converters import literal
 from sqlalchemy import Connection, text
@@ -26,7 +25,9 @@ LEASE_LOST = "BF001"  # what belfry.finish_or_refuse raises
 # One column of JSON each: pg8000 reads every column of every row in Python, json in C.
 _JOB = """select to_jsonb(r) from (
   select job_id, func, name, owner, category, effective_schedule, time_zone, offset_s, timeout_s, effective_params,
-         params_schema, max_attempts, backoff_s, risk, status, gate_every_days, gate_anchor, gate_year,
+         params_schema, max_attempts, backoff_s, risk, status,
+         case when override_schedule is null then gate_every_days end as gate_every_days, gate_anchor,
+         case when override_schedule is null then gate_year end as gate_year,
          belfry.clock() as now, belfry.crowded() as crowded
   from belfry.jobs where job_id = %s) r"""
 _CLAIM = """select to_jsonb(c) from belfry.claim(%s, cast(%s as timestamptz), %s, cast(%s as uuid), %s,
@@ -76,14 +77,12 @@ class JobRow:
 
     def gate_opens(self, tick: datetime) -> bool:
         """Whether a compiled interval or date means this tick of its cron expression."""
-        day = tick.astimezone(ZoneInfo(self.time_zone)).date()
-        if self.gate_year is not None and day.year != self.gate_year:
-            return False
-        return (
-            not self.gate_every_days
-            or not self.gate_anchor
-            or (day - self.gate_anchor).days % self.gate_every_days == 0
+        if self.effective_schedule is None or not (self.gate_every_days or self.gate_year):
+            return True
+        gated = _grid(
+            self.effective_schedule, self.time_zone, self.gate_every_days or 1, self.gate_anchor, self.gate_year
         )
+        return gated.opens_on(tick.astimezone(gated.zone).date())
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ _GRIDS = text("""
   select j.job_id, j.swept_through, r.effective_at, r.schedule, r.time_zone, r.enabled, r.catchup, r.catchup_window_s,
     r.grace_s,
          lead(r.effective_at) over (partition by j.job_id order by r.revision) as ends_at,
-         j.gate_every_days, j.gate_anchor, j.gate_year
+         r.gate_every_days, r.gate_anchor, r.gate_year
   from belfry.jobs j join belfry.job_revisions r using (job_id)
   where cast(:resting as text) is null or j.job_id = :resting and j.paused
   order by j.job_id, r.revision""")

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from shared import declared
+from shared.schedule import Schedule
 
 _LOCK = text("select pg_advisory_xact_lock(hashtext('belfry.reload'))")
 _STORED = text("select to_jsonb(j) from belfry.jobs j order by job_id")
@@ -44,26 +45,33 @@ _DEPENDENCIES = text("""
   insert into belfry.job_dependencies (job_id, depends_on)
   select w.job_id, w.depends_on from wanted w join belfry.jobs upstream on upstream.job_id = w.depends_on
   on conflict do nothing""")
+# What an operator's schedule replaces, it replaces with its gate.
+_GRID = """j.effective_schedule, j.time_zone, j.calendar, j.offset_s,
+           case when j.override_schedule is null then j.gate_every_days end,
+           case when j.override_schedule is null then j.gate_anchor end,
+           case when j.override_schedule is null then j.gate_year end,
+           coalesce(j.override_enabled, j.enabled) and not j.orphan, j.catchup, j.catchup_window_s, j.grace_s"""
+_GRID_NAMES = """schedule, time_zone, calendar, offset_s, gate_every_days, gate_anchor, gate_year, enabled, catchup,
+           catchup_window_s, grace_s"""
+_GRID_BEFORE = ", ".join(f"r.{name.strip()}" for name in _GRID_NAMES.split(","))
 # The grid in force from now on; what was due before is judged by the revision of its time.
-_REVISE = text("""
-  with moved as (
-    select j.job_id, coalesce(r.revision, 0) + 1 as revision, j.effective_schedule as schedule, j.time_zone, j.calendar,
-           j.offset_s, coalesce(j.override_enabled, j.enabled) and not j.orphan as enabled, j.catchup,
-           j.catchup_window_s, j.grace_s
+_REVISE = text(f"""
+  with moved (job_id, revision, {_GRID_NAMES}) as (
+    select j.job_id, coalesce(r.revision, 0) + 1, {_GRID}
     from belfry.jobs j
     left join lateral (select * from belfry.job_revisions r where r.job_id = j.job_id
                        order by r.revision desc limit 1) r on true
-    where (r.schedule, r.time_zone, r.calendar, r.offset_s, r.enabled, r.catchup, r.catchup_window_s, r.grace_s)
-          is distinct from (j.effective_schedule, j.time_zone, j.calendar, j.offset_s,
-                            coalesce(j.override_enabled, j.enabled) and not j.orphan,
-                            j.catchup, j.catchup_window_s, j.grace_s)),
+    where ({_GRID_BEFORE}) is distinct from ({_GRID})),
   written as (
-    insert into belfry.job_revisions (job_id, revision, schedule, time_zone, calendar, offset_s, enabled, catchup,
-                                      catchup_window_s, grace_s, effective_at, created_by, reason)
-    select job_id, revision, schedule, time_zone, calendar, offset_s, enabled, catchup, catchup_window_s, grace_s,
-           coalesce(cast(:now as timestamptz), belfry.clock()), :actor, :reason
+    insert into belfry.job_revisions (job_id, revision, {_GRID_NAMES}, effective_at, created_by, reason)
+    select job_id, revision, {_GRID_NAMES}, coalesce(cast(:now as timestamptz), belfry.clock()), :actor, :reason
     from moved returning job_id, revision)
-  update belfry.jobs j set revision = w.revision from written w where j.job_id = w.job_id""")
+  update belfry.jobs j set revision = w.revision from written w where j.job_id = w.job_id""")  # noqa: S608
+_TIMING = text("""
+  update belfry.jobs set schedule = :schedule, time_zone = :time_zone, gate_every_days = :gate_every_days,
+    gate_anchor = :gate_anchor, gate_year = :gate_year, version = version + 1,
+    updated_at = coalesce(cast(:now as timestamptz), belfry.clock()), updated_by = :actor
+  where job_id = :job_id and origin = 'custom'""")
 _AUDIT = text("""
   insert into belfry.audit_log (actor, action, target, after, reason)
   values (:actor, 'reload', 'cron.yaml', cast(:after as jsonb), :reason)""")
@@ -110,8 +118,29 @@ def link(connection: Connection) -> None:
 
 
 def revise(connection: Connection, *, actor: str, reason: str | None = None, now: datetime | None = None) -> None:
-    """A revision for every job whose grid in force differs from its last one; to be called after each override."""
+    """A revision for every job whose grid or gate in force differs from its last one; to be called after each
+    override."""
     connection.execute(_REVISE, {"actor": actor, "reason": reason, "now": now})
+
+
+def set_timing(
+    connection: Connection,
+    job_id: str,
+    schedule: Schedule,
+    *,
+    actor: str,
+    reason: str | None = None,
+    now: datetime | None = None,
+) -> bool:
+    """A custom job rings by this schedule from now on, an interval or a date with its gate; False: no such custom job.
+
+    The ticks before are judged by the schedule before. Cloud Scheduler hears of it at the next reload.
+    """
+    columns = {**declared.timing(schedule), "job_id": job_id, "actor": actor, "now": now}
+    if not connection.execute(_TIMING, columns).rowcount:
+        return False
+    revise(connection, actor=actor, reason=reason, now=now)
+    return True
 
 
 def note(connection: Connection, after: Mapping[str, Any], *, actor: str, reason: str | None) -> None:

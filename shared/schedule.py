@@ -95,7 +95,7 @@ class Schedule:
         for wall in CronSim(self.cron.canonical, self._start(last)):
             if self.year is not None and wall.year > self.year:
                 return
-            if not self._gate(wall.date()):
+            if not self.opens_on(wall.date()):
                 continue
             instants = self._instants(wall)
             if len(instants) == 2:
@@ -142,7 +142,8 @@ class Schedule:
         wall = after.astimezone(self.zone).replace(tzinfo=None)
         return wall - _LONGEST_SHIFT if len(near) > 1 else wall
 
-    def _gate(self, day: date) -> bool:
+    def opens_on(self, day: date) -> bool:
+        """Whether the gate of an interval or a date lets this day's ticks ring."""
         if self.year is not None and day.year != self.year:
             return False
         return self.anchor is None or (day >= self.anchor and (day - self.anchor).days % self.every_days == 0)

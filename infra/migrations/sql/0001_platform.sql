@@ -112,6 +112,9 @@ create table belfry.job_revisions (          -- which grid was in force when: an
   time_zone text not null,
   calendar text not null,
   offset_s int not null default 0,
+  gate_every_days int,
+  gate_anchor date,
+  gate_year int,
   enabled boolean not null,
   catchup text not null,
   catchup_window_s int not null,
@@ -459,9 +462,9 @@ begin
   where x.id = p_execution and x.fence = p_fence and x.state = 'running'
   returning * into e;
   if not found then return null; end if;
-  if e.kind = 'scheduled' and e.state not in ('retry_wait', 'lost') then      -- a date has rung once, and is over
+  if e.kind in ('scheduled', 'catchup') and e.state <> 'retry_wait' then      -- a date has rung once, on time or late, and is over
     update belfry.jobs j set override_enabled = false, override_reason = 'its one date is over', override_at = belfry.clock()
-    where j.job_id = e.job_id and j.gate_year is not null;
+    where j.job_id = e.job_id and j.gate_year is not null and j.override_schedule is null;
   end if;
   if e.state <> 'retry_wait' then perform belfry.summarise(e); end if;        -- jobs before summaries, as the claim locks them
   if e.state in ('succeeded', 'partial') and exists (select from belfry.job_dependencies d where d.depends_on = e.job_id) then
