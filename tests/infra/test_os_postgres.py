@@ -22,7 +22,7 @@ from shared.db import new_engine
 from tests.conftest import Perform, _forget_process_state
 from tests.faults.invariants import assert_invariants
 from tests.infra.test_up import command, up
-from tests.processes import eventually, free_port, listens
+from tests.processes import eventually, free_port
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
@@ -58,7 +58,8 @@ def foreign() -> Iterator[str]:
     options = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
     server = subprocess.Popen([*_someone(), programs / "postgres", "-D", data, *options], stderr=subprocess.DEVNULL)
     try:
-        eventually(lambda: listens(port), "the OS's server listens")
+        ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        eventually(lambda: subprocess.run(ready, check=False).returncode == 0, "the OS's server is ready")
         yield f"postgresql://belfry@127.0.0.1:{port}/postgres"
     finally:
         server.send_signal(signal.SIGQUIT)
