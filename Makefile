@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONPATH := .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser lint types tick day check reload replay faults lock clean
+.PHONY: help setup run test browser lint types tick day check reload replay faults bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -45,7 +45,7 @@ check: setup ## judge cron.yaml
 	$(BIN)/python -m infra check $(ARGS)
 
 test: $(VENV)/.tested browser lint types ## everything CI runs
-	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --reruns 1 $(ARGS)
 
 browser: ## Chromium and a Chinese font for the browser tests (Debian)
 	@command -v chromium >/dev/null && fc-list 2>/dev/null | grep -qi "noto.*cjk" || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk fontconfig >/dev/null)
@@ -58,6 +58,9 @@ types: $(VENV)/.tested
 
 faults: $(VENV)/.tested ## every crash point of the kill sweep, not only CI's short version
 	BELFRY_FULL_SWEEP=1 $(BIN)/pytest -n $(WORKERS) tests/faults $(ARGS)
+
+bench: $(VENV)/.tested ## ours beside peers and floors, as ratios; ARGS=--quick
+	$(BIN)/python -m tests.bench $(ARGS)
 
 lock: $(VENV)/.tested ## write the three requirements files anew from pyproject.toml
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 pyproject.toml -o requirements.txt
