@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,10 @@ _JOB = """select to_jsonb(r) from (
          case when override_schedule is null then gate_year end as gate_year,
          belfry.clock() as now, belfry.crowded() as crowded
   from belfry.jobs where job_id = %s) r"""
+_REVISIONS = text("""
+  select case when enabled then schedule end as schedule, time_zone, offset_s, gate_every_days, gate_anchor, gate_year,
+    effective_at
+  from belfry.job_revisions where job_id = :job_id order by revision desc limit 10""")
 _CLAIM = """select to_jsonb(c) from belfry.claim(%s, cast(%s as timestamptz), %s, cast(%s as uuid), %s,
   cast(%s as numeric), cast(%s as jsonb), %s, %s) c"""
 _HEARTBEAT = text("select held, cancelled from belfry.heartbeat(cast(:id as uuid), :fence, cast(:lease as numeric))")
@@ -110,6 +114,19 @@ def read_job(db: Connection, job_id: str) -> JobRow | None:
         return None
     anchor = row["gate_anchor"] and date.fromisoformat(row["gate_anchor"])
     return JobRow(**{**row, "gate_anchor": anchor, "now": datetime.fromisoformat(row["now"])})
+
+
+def earlier_tick(db: Connection, job_id: str, at: datetime) -> datetime | None:
+    """The tick that a call at this time means by a schedule which was in force then and is no longer; None: none."""
+    until: datetime | None = None
+    for r in db.execute(_REVISIONS, {"job_id": job_id}):
+        if r.schedule:
+            grid = Schedule(r.schedule, r.time_zone, r.gate_every_days or 1, r.gate_anchor, r.gate_year)
+            tick = grid.floor_tick(at - timedelta(seconds=r.offset_s)) or grid.floor_tick(at)
+            if tick and r.effective_at < tick and (until is None or tick <= until):
+                return tick
+        until = r.effective_at
+    return None
 
 
 def claim(
