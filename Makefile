@@ -57,7 +57,7 @@ types: $(VENV)/.tested
 	$(BIN)/mypy
 
 faults: $(VENV)/.tested ## every crash point of the kill sweep, not only CI's short version
-	BELFRY_FULL_SWEEP=1 $(BIN)/pytest -n $(WORKERS) tests/faults $(ARGS)
+	BELFRY_FULL_SWEEP=1 $(BIN)/pytest -n $(WORKERS) tests/faults tests/shared/test_state_machine.py $(ARGS)
 
 bench: $(VENV)/.tested ## ours beside peers and floors, as ratios; ARGS=--quick
 	$(BIN)/python -m tests.bench $(ARGS)
