@@ -116,7 +116,7 @@ def _reaped_state(world: World, row: Any, job: Job) -> str:
 
 def _reaped(world: World, row: Any) -> Seen:
     seen = Seen(row.id, row.kind, row.run_at, row.state, row.reason, row.retry_at, row.created_at, row.parent_id)
-    if row.state != "running" or not row.expired:
+    if row.state != "running" or not row.expired or row.id == world.held:  # who is about to commit is not dead
         return seen
     again = row.attempt < row.max_attempts and not row.stopping
     return seen._replace(state="retry_wait" if again else "lost", reason="lease", retry_at=world.now)

@@ -15,12 +15,15 @@ from shared.deliveries import Claimed, SendFailedError
 from tests.shared.machine.model import Model
 from tests.shared.machine.world import DELIVERED, GIVEN_UP, MINUTE
 
+LATEST = 6  # pushes that may come again
 MANY = 20  # deliveries; more only take time
 WHICH = st.integers(0, 5)
 SEVERITIES = st.sampled_from(["WARNING", "CRITICAL", "URGENT"])
 FAILURES = ("transient", "permanent", "config")
 ENDS = (
     "commits",
+    "commits and freezes",
+    "commits and freezes",
     "sends",
     "sends",
     "sends and dies",
@@ -72,11 +75,11 @@ class DeliveryRules(Model):
         self.world.db.execute(_SETTINGS, {"first": self.users[0], "second": self.users[1]})
 
     def check(self) -> None:
-        """I5; in-app deliveries are rows and cannot be sent twice."""
+        """I5 and P7; in-app deliveries are rows and cannot be sent twice."""
         super().check()
         for delivery, copies in self.copies.items():
             row = self.world.deliveries[delivery]
-            assert copies <= 1 + row.uncertain_count, f"{row} was sent {copies} times"
+            assert copies <= min(2, 1 + row.uncertain_count), f"{row} was sent {copies} times"
 
     # ------------------------------------------------------------------------------------------- coming to rest
     def let_go(self) -> None:
@@ -90,7 +93,7 @@ class DeliveryRules(Model):
 
     def work_off(self) -> None:
         super().work_off()
-        self.everything_is_published_and_pushed()
+        self.everything_is_published_and_pushed(twice=False)
         self.the_same_happens_to_all_senders("sends")
 
     # ------------------------------------------------------------------------------------------- helpers
@@ -157,14 +160,25 @@ class DeliveryRules(Model):
         place = which % len(self.pushes)
         self._push(self.pushes[place] if kept else self.pushes.pop(place))
 
-    @rule()
-    def everything_is_published_and_pushed(self) -> None:
+    @rule(twice=st.booleans())
+    def everything_is_published_and_pushed(self, twice: bool) -> None:
+        """`twice`: all of it will come again."""
         self.world.db.execute(_MINUTE)
         self._take(100, marked=True)
         pushes, self.pushes = self.pushes, []
+        if twice:
+            self.pushes = pushes[-LATEST:]
         for payload in pushes:
             self._push(payload)
             self.world.picture()
+
+    @rule(minutes=st.sampled_from([1, 16, 61]))
+    def minutes_are_swept_and_everything_arrives(self, minutes: int) -> None:
+        """What waits for its time gets on: swept before and after the minutes have passed."""
+        for span in (0, minutes):
+            self.time_goes_by(span * MINUTE)
+            self.the_sweep_of_deliveries(digest_min=5)
+            self.everything_is_published_and_pushed(twice=False)
 
     @precondition(lambda self: self.pushes)
     @rule()
@@ -185,16 +199,23 @@ class DeliveryRules(Model):
             self.world.picture()
 
     def _goes_on(self, sender: Sender, what: str) -> None:
-        if what in ("commits", "sends", "sends and dies", "loses the link", "loses the link and what it sent"):
+        if what in (
+            "commits",
+            "commits and freezes",
+            "sends",
+            "sends and dies",
+            "loses the link",
+            "loses the link and what it sent",
+        ):
             if not sender.beyond:
                 self._commit(sender)
                 self.world.picture()
             if not sender.beyond:
                 self.senders.remove(sender)
                 return
-        if what in ("freezes", "dies", "sends and dies"):
+        if what in ("freezes", "commits and freezes", "dies", "sends and dies"):
             self._lose_delivery_lease(sender)
-        if what not in ("commits", "freezes"):
+        if what not in ("commits", "commits and freezes", "freezes"):
             self.senders.remove(sender)
         if what in ("sends", "sends and dies", "loses the link"):
             self.copies[sender.delivery.id] += 1

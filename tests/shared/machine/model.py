@@ -56,7 +56,8 @@ class Model(RuleBasedStateMachine):
     @invariant()
     def what_must_hold(self) -> None:
         self.world.picture()
-        assert self.world.broken() == []
+        broken = self.world.broken()
+        assert not broken, broken
         self.check()
 
     def teardown(self) -> None:

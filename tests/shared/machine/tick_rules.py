@@ -178,6 +178,8 @@ class TickRules(Model):
             assert claim.fence == before + 1
             found = world.rows.get(claim.execution_id)
             by_person = claim.kind == "manual" and post.kind != "scheduled"
+            # Who fills a range that is older than the ledger's memory asks for its ticks once more.
+            by_person |= claim.kind == "backfill" and claim.run_at <= world.columns[post.job_id].pruned_through
             rerun = found is not None and found.parent_id is not None
             limit = found.max_attempts if found else row.max_attempts
             self.workers.append(
@@ -328,7 +330,7 @@ class TickRules(Model):
         if ended is None:
             rollback(other)
             return
-        self.world.holding, self.open = True, worker
+        self.world.held, self.open = worker.execution_id, worker
 
     @precondition(lambda self: self.world.holding)
     @rule(commits=st.booleans())
@@ -338,7 +340,7 @@ class TickRules(Model):
     def _end_open(self, commits: bool) -> None:
         assert self.open is not None
         self.world.other.exec_driver_sql("commit" if commits else "rollback")
-        self.world.holding = False
+        self.world.held = None
         if not commits:
             self._lose_lease(self.open)
         self.open = None
@@ -354,6 +356,17 @@ class TickRules(Model):
             self._expect()
         if upto > 2:
             self._kick()
+
+    @rule(minutes=st.sampled_from([0, 2, 11]))
+    def minutes_are_swept_and_what_is_due_starts(self, minutes: int) -> None:
+        self.time_goes_by(minutes * MINUTE)
+        self.posts, late = [], self.posts
+        self.the_sweep_of_runs(upto=3)
+        for post in self.posts:
+            with self._unless_busy():
+                self._post(post)
+            self.world.picture()
+        self.posts = late
 
     def _expect(self) -> None:
         with self._unless_busy():
@@ -468,7 +481,7 @@ class TickRules(Model):
         now = self.world.now
         with self._unless_busy():
             if what == "prune":
-                self.world.db.execute(_PRUNE, {"until": now - hours * timedelta(hours=3)})
+                self.world.db.execute(_PRUNE, {"until": now - hours * timedelta(minutes=20)})
             elif what == "lost kick":
                 self._post(Post("first", now, "scheduled", self.world.new_id()))
             elif what == "cancel" and still:

@@ -74,8 +74,8 @@ _VIEWS = text(
     "select viewname from pg_views where schemaname = 'belfry' and viewname like 'v\\_invariant\\_%' order by 1"
 )
 _TWICE = """
-  union all select 'one effect per tick', count(*) from (
-    select from public.effects where not asked group by job_id, run_at having count(*) > 1) twice
+  union all select 'effects of ' || job_id || ' at ' || run_at || ': ' || string_agg(execution_id::text, ' '), count(*)
+    from public.effects where not asked group by job_id, run_at having count(*) > 1
   union all select 'an effect without its message', count(*) from public.effects f
     where not exists (select from belfry.outbox o where o.payload ->> 'effect' = f.id::text)"""
 
@@ -144,7 +144,7 @@ class World:
     rows: dict[UUID, Any] = field(default_factory=dict)
     deliveries: dict[int, Any] = field(default_factory=dict)
     columns: dict[str, Any] = field(default_factory=dict)
-    holding: bool = False
+    held: UUID | None = None  # the execution whose last transaction is open
 
     def __post_init__(self) -> None:
         self.engine = new_engine(self.url, pool_size=2, socket_timeout=60)
@@ -163,9 +163,13 @@ class World:
         self.other.close()
         self.engine.dispose()
 
+    @property
+    def holding(self) -> bool:
+        return self.held is not None
+
     def begin(self) -> None:
         """An empty database at the first moment."""
-        self.holding = False
+        self.held = None
         self.jobs, self.rows, self.deliveries, self.columns = {}, {}, {}, {}
         self.set_clock(START)
         self.db.exec_driver_sql(_EMPTY)
