@@ -55,7 +55,6 @@ def users(world: World) -> list[int]:
     return [erp.user(wechat_userid="w1", phone="13800000001"), erp.user(wechat_userid="w2"), erp.user(email=None)]
 
 
-@pytest.mark.skipif("BELFRY_FULL_SWEEP" not in os.environ, reason="minutes of search: part of make faults")
 @pytest.mark.parametrize(
     ("machine", "examples"), [(Ticks, 80), (Deliveries, 80), (Both, 40)], ids=["ticks", "deliveries", "both"]
 )

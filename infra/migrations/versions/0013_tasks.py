@@ -1,0 +1,15 @@
+"""What the jobs of the task board read and own."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0013_tasks"
+down_revision = "0012_sales_receivables"
+
+SQL = Path(__file__).parents[1] / "sql" / f"{revision}.sql"
+
+
+def upgrade() -> None:
+    """Run the SQL file of the same name."""
+    op.get_bind().exec_driver_sql(SQL.read_text("utf-8"))

@@ -1,0 +1,15 @@
+"""How does a test get business rows? `Erp(db).issue(due_date=...)`: a method per table, defaults filled, answers ids.
+
+Whatever a row must point to is made with it, unless it is given (`project_id=None` means none).
+"""
+
+from tests.factories.issues import Issues
+from tests.factories.materials import Materials
+from tests.factories.production import Production
+from tests.factories.rows import LONG_AGO, TODAY
+
+__all__ = ["LONG_AGO", "TODAY", "Erp"]
+
+
+class Erp(Issues, Materials, Production):
+    """Every table of the company's own system."""
