@@ -1,15 +1,17 @@
 """What a notification says, in its reader's language: Jinja2 templates over facts, rendered when it is read or sent.
 
 `shared/templates/<TYPE>.<zh|en>.j2` has three blocks: `title` (one line), `body` (a few lines) and `sms` (at most 70
-characters). Its context is the facts and `level`, `target_no`, `target_name`. A type without templates of its own gets
-ALERT's; a reason that changes the sentence (ESCALATED, UPGRADED, RESOLVED) is put around it by `templates/reasons/`.
+characters); a report may have a fourth, `html`: what an e-mail shows in the body's place, autoescaped, with the tables
+and bars of `templates/parts/charts.j2`. Its context is the facts and `level`, `target_no`, `target_name`. A type
+without templates of its own gets ALERT's; a reason that changes the sentence (ESCALATED, UPGRADED, RESOLVED) is put
+around it by `templates/reasons/`.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, partial
@@ -37,6 +39,7 @@ class Text:
     title: str
     body: str
     sms: str
+    html: str = ""  # markup, already escaped; empty for most
 
 
 def language_of(locale: str | None) -> str:
@@ -59,6 +62,8 @@ def render(type_: str, language: str | None, context: Mapping[str, Any], *, reas
     environment = _environment(language_of(language))
     facts = {"target_no": None, "target_name": None, "time_zone": "Asia/Shanghai", **context}
     text = _blocks(_template(environment, type_), facts)
+    if "html" in _template(environment, type_).blocks:
+        text = replace(text, html=_markup(_environment(language_of(language), html=True), type_, facts))
     if reason in ("ESCALATED", "UPGRADED", "RESOLVED"):
         around = environment.get_template(f"reasons/{reason}.{language_of(language)}.j2")
         text = _blocks(around, {**facts, "inner": text})
@@ -79,6 +84,14 @@ def _blocks(template: Template, context: Mapping[str, Any]) -> Text:
     )
     lines = (_one_line(line) for line in body.strip().splitlines())
     return Text(_cut(_one_line(title), TITLE_LENGTH), "\n".join(lines), _cut(_one_line(sms), SMS_LENGTH))
+
+
+def _markup(environment: Environment, type_: str, context: Mapping[str, Any]) -> str:
+    from markupsafe import Markup
+
+    template = _template(environment, type_)
+    made = "".join(template.blocks["html"](template.new_context(dict(context)))).splitlines()
+    return Markup("\n".join(_one_line(line) for line in made))  # noqa: S704  the environment escaped it
 
 
 def _one_line(text: str) -> str:

@@ -143,3 +143,21 @@ def test_importing_the_module_does_not_load_jinja2() -> None:
         cwd=ROOT,
     )
     assert seen.stdout.strip() == "False"
+
+
+def test_a_report_shows_tables_and_bars_and_escapes_every_fact(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from shutil import copytree
+
+    copytree(i18n.FOLDER, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "REPORT.en.j2").write_text("""{% block title %}T{% endblock %}{% block body %}B{% endblock %}
+        {% block sms %}S{% endblock %}{% block html %}{% from "parts/charts.j2" import table, bars %}
+        {{ table(["Shop", "Done"], [[name, 5]]) }}{{ bars("Done", [(name, 5, "5 %", None)], 10) }}{% endblock %}""")
+    monkeypatch.setattr(i18n, "FOLDER", tmp_path)
+    i18n._environment.cache_clear()
+    text = i18n.render("REPORT", "en", {"level": "INFO", "name": "<b>\u202eA&B</b>"})
+    page = i18n.render_html("en", text, level="INFO", link=None, reference=None)
+    i18n._environment.cache_clear()
+    assert page.count("&lt;b&gt; A&amp;B") == 2
+    assert "<b>" not in page
+    assert 'width="150.0"' in page
+    assert "<p" not in page.split("<h1")[1].split("</svg>")[0]  # the report stands in the body's place
