@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _REQUIRED = {"dedupe_key", "recipients", "severity", "facts"}
 _OPTIONAL = {
     "alert_id": "bigint",
+    "channels": "text[]",
     "not_before": "timestamptz",
     "not_after": "timestamptz",
     "project_id": "bigint",
@@ -49,7 +50,8 @@ def notify(run: Run, type_: str, messages: Select[Any]) -> None:
     """Tell something that is not an alert, once per dedupe_key whatever runs again.
 
     `messages` selects dedupe_key, recipients text[] (tokens), severity, facts jsonb, and optionally alert_id,
-    not_before, not_after (instants; 24 h for INFO and WARNING, 72 h above unless given), project_id and reason.
+    not_before, not_after (instants; 24 h for INFO and WARNING, 72 h above unless given), project_id, reason, and
+    channels text[] (a report's own, `{system,email}`, instead of those that its severity asks for).
     """
     names = {c.key for c in messages.selected_columns}
     if not names >= _REQUIRED or names - _REQUIRED - set(_OPTIONAL):
@@ -59,11 +61,11 @@ def notify(run: Run, type_: str, messages: Select[Any]) -> None:
     given = {name: f"m.{name}" if name in names else f"cast(null as {kind})" for name, kind in _OPTIONAL.items()}
     written = (
         text(f"""
-        insert into belfry.notifications (dedupe_key, alert_id, type, reason, severity, recipients, facts, project_id,
-          not_before, not_after, execution_id)
+        insert into belfry.notifications (dedupe_key, alert_id, type, reason, severity, recipients, channels, facts,
+          project_id, not_before, not_after, execution_id)
         select m.dedupe_key, {given["alert_id"]}, cast(:type as text), coalesce({given["reason"]}, 'REMINDER'),
-               m.severity, coalesce(array_remove(m.recipients, null), '{{}}'), m.facts, {given["project_id"]},
-               {given["not_before"]},
+               m.severity, coalesce(array_remove(m.recipients, null), '{{}}'), {given["channels"]}, m.facts,
+               {given["project_id"]}, {given["not_before"]},
                coalesce({given["not_after"]}, greatest(cast(:now as timestamptz), belfry.clock(), {given["not_before"]})
                  + case when belfry.level_rank(m.severity) >= 3 then interval '72 hours' else interval '24 hours' end),
                cast(:execution as uuid)
@@ -162,9 +164,9 @@ asked as (
   from r join told t on t.id = r.id join erp.users u on u.id = t.user_id left join belfry.notification_settings s on
     s.user_id = t.user_id
   cross join lateral (
-    select distinct channel from unnest(coalesce(t.only_channels, r.rule_channels || case belfry.level_rank(r.severity)
-      when 4 then '{system,wechat,email,sms}'::text[] when 3 then '{system,wechat,email}' else '{system}' end)) as
-        channel
+    select distinct channel from unnest(coalesce(t.only_channels, case when r.alert_id is null then r.channels end,
+      r.rule_channels || case belfry.level_rank(r.severity) when 4 then '{system,wechat,email,sms}'::text[]
+        when 3 then '{system,wechat,email}' else '{system}' end)) as channel
     where r.channels is null or channel = any(r.channels)) c),
 judged as (
   select a.*,

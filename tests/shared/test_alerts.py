@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.alerts import raise_alerts
 from shared.jobs import Run, job
+from shared.notifications import notify
 from tests.conftest import request_to
 from tests.factories import Erp
 from tests.shared.test_jobs import add_job, post
@@ -303,3 +304,22 @@ def test_a_late_older_tick_leaves_alone_what_a_later_one_has_judged(rule: Rule) 
         (8, "INFO", "PENDING"),
         (9, "INFO", "PENDING"),
     ]
+
+
+def test_a_report_names_its_own_channels(db: Connection) -> None:
+    reader = Erp(db).user("郑凯")
+    add_job(db, "report", schedule="* * * * *")
+
+    @job
+    def report(run: Run) -> None:
+        for channels in (["system", "email"], None):
+            notify(run, "TEST", select(
+                cast(f"report|{channels}", Text).label("dedupe_key"), literal("INFO").label("severity"),
+                cast([f"USER:{reader}"], ARRAY(Text)).label("recipients"), cast({}, JSONB).label("facts"),
+                cast(channels, ARRAY(Text)).label("channels"),
+            ))
+
+    report(request_to({"job": "report", "run_at": "2026-03-02T09:00+08:00"}))
+    told = db.execute(text("""select n.dedupe_key, array_agg(d.channel order by d.channel) from belfry.notifications n
+        join belfry.notification_deliveries d on d.notification_id = n.id group by 1 order by 1""")).all()
+    assert [tuple(row) for row in told] == [("report|None", ["system"]), ("report|['system', 'email']", ["email", "system"])]
