@@ -40,3 +40,6 @@ material_shortages = table(
     words="impact_type status", counts="est_delay_days", instants="handle_start_at resolved_at created_at updated_at",
     uuids="execution_id",
 )
+approval_overdue = table(
+    belfry, "approval_overdue", key="approval_id", ids="approval_id", instants="overdue_since", uuids="execution_id",
+)

@@ -115,3 +115,31 @@ timesheets = table(
     erp, "timesheets", ids="id user_id project_id", words="overtime_type status", days="work_date", numbers="hours",
     instants="approved_at",
 )
+
+# Sales and receivables
+contracts = table(
+    erp, "contracts", ids="id customer_id project_id owner_id", words="contract_code status",
+    numbers="contract_amount", days="delivery_deadline",
+)
+project_payment_plans = table(
+    erp, "project_payment_plans", ids="id project_id contract_id milestone_id",
+    words="payment_name payment_type status", numbers="planned_amount actual_amount", days="planned_date",
+)
+invoices = table(
+    erp, "invoices", ids="id contract_id project_id", words="invoice_code status payment_status dispute_status",
+    numbers="amount total_amount paid_amount", days="issue_date due_date",
+)
+leads = table(erp, "leads", ids="id owner_id", words="lead_code status", instants="gate_submitted_at updated_at")
+opportunities = table(
+    erp, "opportunities", ids="id customer_id owner_id", words="opp_code opp_name stage gate_code gate_status",
+    instants="stage_entered_at gate_submitted_at", numbers="est_amount",
+)
+quotes = table(erp, "quotes", ids="id opportunity_id owner_id", words="quote_code status", days="valid_until")
+approval_records = table(
+    erp, "approval_records", ids="id entity_id approver_id", words="entity_type step_name approver_role status",
+    instants="step_started_at", counts="due_hours",
+)
+presale_tickets = table(
+    erp, "presale_tickets", ids="id applicant_id assignee_id", words="ticket_no title ticket_type urgency status",
+    instants="created_at deadline",
+)
