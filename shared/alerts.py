@@ -62,6 +62,8 @@ def raise_alerts(
     present
         Targets that still exist; open alerts of others become EXPIRED.
 
+    A rule of several target types says which one in `scanned` and `present` too (`target_type`): their numbers overlap.
+
     A rule that is switched off does nothing at all.
     """
     statement = _statement(violations, scanned, present)
@@ -92,7 +94,7 @@ def _statement(violations: Select[Any], scanned: Select[Any], present: Select[An
         raise TypeError(
             f"violations must select {sorted(_REQUIRED)} and may {sorted(_OPTIONAL)}: {sorted(map(str, names))}"
         )
-    key = "target_no" if "target_no" in {c.key for c in scanned.selected_columns} else "target_id"
+    same = _same_target(scanned, "s")
     target_type = "coalesce(v.target_type, r.target_type)" if "target_type" in names else "r.target_type"
     suffix = "coalesce('|' || v.discriminator, '')" if "discriminator" in names else "''"
     found = f"""
@@ -101,14 +103,14 @@ def _statement(violations: Select[Any], scanned: Select[Any], present: Select[An
                v.trigger_value, v.threshold_value, r.rule_code || '|' || {target_type} || '|'
                  || coalesce(v.target_id::text, v.target_no) || {suffix} as dedupe_key
         from violation v cross join rule r"""  # noqa: S608  names from a fixed table, no values
-    gone = f"not exists (select from present p where p.{key} = a.{key})"
+    gone = "false" if present is None else f"not exists (select from present p where {_same_target(present, 'p')})"
     steps = {
         "rule": "select * from belfry.alert_rules where is_enabled and rule_code = cast(:rule as text)",
         "tick": _TICK,
         "found": found,
         "raised": _RAISED,
         "refreshed": _REFRESHED,
-        "closed": _CLOSED.format(key=key, gone="false" if present is None else gone),
+        "closed": _CLOSED.format(same=same, gone=gone),
         "events": _EVENTS,
         "told": _TOLD,
         "mark": _MARK,
@@ -118,6 +120,13 @@ def _statement(violations: Select[Any], scanned: Select[Any], present: Select[An
     ctes = [query.cte(name).prefix_with(*_INLINED.get(name, ())) for name, query in given.items()]
     ctes += [text(sql).columns().cte(name) for name, sql in steps.items()]
     return text(_TOTAL).columns(*(column(name, Integer) for name in _COUNTS)).add_cte(*ctes)
+
+
+def _same_target(targets: Select[Any], alias: str) -> str:
+    names = {c.key for c in targets.selected_columns}
+    key = "target_no" if "target_no" in names else "target_id"
+    same_type = f" and {alias}.target_type = a.target_type" if "target_type" in names else ""
+    return f"{alias}.{key} = a.{key}{same_type}"
 
 
 _INLINED = {"scanned": ("NOT MATERIALIZED",), "present": ("NOT MATERIALIZED",)}
@@ -174,7 +183,7 @@ _CLOSED = f"""
     from rule r cross join tick t
     where a.rule_id = r.id and a.status in {_OPEN} and coalesce(a.judged_at, a.triggered_at) <= t.now
       and not exists (select from found f where f.dedupe_key = a.dedupe_key)
-      and ({{gone}} or exists (select from scanned s where s.{{key}} = a.{{key}}))
+      and ({{gone}} or exists (select from scanned s where {{same}}))
     returning a.id, a.alert_no, a.target_no, a.target_name, a.project_id, a.alert_level, a.facts, a.status,
       a.acknowledged_by"""  # noqa: S608
 

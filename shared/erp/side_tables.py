@@ -43,3 +43,15 @@ material_shortages = table(
 approval_overdue = table(
     belfry, "approval_overdue", key="approval_id", ids="approval_id", instants="overdue_since", uuids="execution_id",
 )
+
+# Issues and engineering changes (0008_issues_changes.sql)
+issue_escalations = table(
+    belfry, "issue_escalations", key="issue_id", ids="issue_id", words="priority",
+    instants="priority_changed_at last_auto_escalated_at", counts="escalation_tier", uuids="execution_id",
+)
+issue_statistics_snapshots = table(
+    belfry, "issue_statistics_snapshots", key="snapshot_date", days="snapshot_date",
+    counts="total blocking overdue new_count resolved_count closed_count",
+    documents="by_status by_severity by_priority by_type by_category by_project",
+    numbers="avg_response_h avg_resolve_h", uuids="execution_id",
+)

@@ -55,6 +55,17 @@ issue_follow_ups = table(
     words="follow_up_type content operator_name old_value new_value", uuids="run_id", instants="created_at",
 )
 
+# Engineering changes
+ecns = table(erp, "ecns", ids="id project_id applicant_id", words="ecn_no ecn_title status")
+ecn_evaluations = table(
+    erp, "ecn_evaluations", ids="id ecn_id evaluator_id", words="eval_dept status", instants="created_at due_at"
+)
+ecn_approvals = table(
+    erp, "ecn_approvals", ids="id ecn_id approver_id", counts="approval_level", words="approval_role status",
+    instants="created_at due_at",
+)
+ecn_tasks = table(erp, "ecn_tasks", ids="id ecn_id assignee_id", words="task_name status", days="planned_end")
+
 # Materials and bills of material
 suppliers = table(erp, "suppliers", ids="id", words="supplier_code supplier_name")
 warehouses = table(erp, "warehouses", ids="id keeper_id", words="warehouse_code warehouse_name", flags="is_active")
