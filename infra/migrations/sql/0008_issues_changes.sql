@@ -49,7 +49,7 @@ create table erp.ecn_evaluations (
   status text not null default 'PENDING',
   created_at timestamptz not null,
   due_at timestamptz);
-create index pending_evaluations on erp.ecn_evaluations (ecn_id) where status = 'PENDING';
+create index pending_ecn_evaluations on erp.ecn_evaluations (ecn_id) where status = 'PENDING';
 
 create table erp.ecn_approvals (
   id bigint generated always as identity primary key,
@@ -60,7 +60,7 @@ create table erp.ecn_approvals (
   status text not null default 'PENDING',
   created_at timestamptz not null default now(),
   due_at timestamptz);
-create index pending_approvals on erp.ecn_approvals (ecn_id) where status = 'PENDING';
+create index pending_ecn_approvals on erp.ecn_approvals (ecn_id) where status = 'PENDING';
 
 create table erp.ecn_tasks (
   id bigint generated always as identity primary key,
