@@ -162,6 +162,11 @@ def _declared() -> dict[str, JobSpec]:
     return dict(cronfile.load(ROOT / "cron.yaml").jobs)
 
 
+def declared_job(job_id: str) -> JobSpec:
+    """The job's entry of cron.yaml."""
+    return _declared()[job_id]
+
+
 def register(db: Connection, job_id: str) -> None:
     """Put the job's entry of cron.yaml into the jobs table, unless it is there already; no tick of it is overdue."""
     known = db.execute(text("select 1 from belfry.jobs where job_id = :id"), {"id": job_id}).one_or_none()

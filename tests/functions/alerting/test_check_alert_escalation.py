@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from tests.acceptance import RowsJob, copies_of_alerts, old_alert
 from tests.conftest import Perform
 from tests.factories import Erp
-from tests.shared.escalation_cases import CALENDAR, CASES, Case, moment
+from tests.shared.escalation_cases import CALENDAR, Case, moment
+from tests.shared.escalation_cases import CASES as LADDER
 from tests.telling import NINE, alert, at
 
 JOB = "check_alert_escalation"
@@ -18,6 +20,23 @@ JOB = "check_alert_escalation"
 
 def record(db: Connection, alert_id: int) -> Any:
     return db.execute(text("select * from belfry.alert_records where id = :id"), {"id": alert_id}).one()
+
+
+CASES = [
+    RowsJob(
+        JOB, clock="09:10", every=timedelta(hours=1),
+        arrange=old_alert,
+        multiply=copies_of_alerts,
+        made=lambda db: db.execute(
+            text("select id, alert_level, escalation_count, escalated_at from belfry.alert_records order by id")
+        ).all(),
+        reasons={
+            "a_row_that_cannot_be_judged_is_listed_and_the_others_are_done":
+                "all can be judged: every alert has a level and the instant it got it",
+            "the_business_day_begins_at_local_midnight": "no day: the ladder counts hours",
+        },
+    ),
+]  # fmt: skip
 
 
 def told(db: Connection, alert_id: int) -> list[Any]:
@@ -40,7 +59,7 @@ def test_the_sql_agrees_with_the_rule_on_every_case(db: Connection, perform: Per
             {"d": day, "w": works},
         )
     handler = Erp(db).user()
-    for case in CASES:
+    for case in LADDER:
         alert_id = alert(db, recipients=[f"USER:{handler}"], **case.columns())
         _repeated_before(db, alert_id, case)
         answer = perform(JOB, moment(case.now).isoformat(), params=case.params or None)

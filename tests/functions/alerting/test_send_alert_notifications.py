@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from tests.acceptance import RowsJob, copies_of_alerts, old_alert
 from tests.conftest import Perform, _forget_process_state
+from tests.evidence import messages
 from tests.factories import Erp
 from tests.telling import NINE, alert, at, clock, delivery, look, notification
 
@@ -22,6 +24,23 @@ def _nine_o_clock(db: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMAIL_FROM", "bot@example.com")
     _forget_process_state()
     clock(db, NINE)
+
+
+CASES = [
+    RowsJob(
+        JOB, clock="09:15", every=timedelta(hours=1),
+        arrange=old_alert,
+        multiply=copies_of_alerts,
+        made=messages,
+        reasons={
+            "a_row_that_cannot_be_judged_is_listed_and_the_others_are_done":
+                "all can be judged: an alert has a notification or has none",
+            "the_business_day_begins_at_local_midnight": "no day: what is not told yet is told now",
+            "fifty_thousand_rows_are_done_within_the_jobs_timeout":
+                "proved by test_ten_thousand_forgotten_alerts_are_told_by_one_run: one run repairs no more by its params",
+        },
+    ),
+]  # fmt: skip
 
 
 def audit(perform: Perform, minutes: float = 0, **params: Any) -> dict[str, Any]:

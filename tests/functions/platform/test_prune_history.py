@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from tests.acceptance import RowsJob
 from tests.conftest import Perform
 from tests.shared.test_jobs import add_job, effective, post
 
@@ -23,6 +24,28 @@ def ran(db: Connection, job: str, run_at: str, state: str = "succeeded") -> None
 def left(db: Connection, job: str) -> list[Any]:
     query = "select run_at::date::text from belfry.job_executions where job_id = :j order by run_at"
     return list(db.execute(text(query), {"j": job}).scalars())
+
+
+def published(db: Connection, n: int = 1) -> int:
+    """So many messages that left a year ago; the first one's id."""
+    made = text("""insert into belfry.outbox (topic, attributes, payload, published_at)
+                   select 'job-events', '{}', '{}', timestamptz '2025-03-02' from generate_series(1, :n) returning id""")
+    return int(db.execute(made, {"n": n}).scalars().all()[0])
+
+
+CASES = [
+    RowsJob(
+        "prune_history", clock="03:40",
+        arrange=lambda erp, day: published(erp.conn),
+        multiply=lambda db, target, n: published(db, n) and None,
+        made=lambda db: db.execute(text("select id from belfry.outbox order by id")).all(),
+        reasons={
+            "a_row_that_cannot_be_judged_is_listed_and_the_others_are_done": "all can be judged: age alone decides",
+            "the_business_day_begins_at_local_midnight": "no day: retention is counted back from the instant",
+            "the_number_of_statements_does_not_depend_on_the_rows": "works in steps: one statement a batch",
+        },
+    ),
+]  # fmt: skip
 
 
 def test_runs_past_their_retention_go_and_what_waits_or_is_younger_stays(db: Connection, perform: Perform) -> None:

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, text
 
+from tests.acceptance import RowsJob
 from tests.conftest import PROJECT, Perform, _forget_process_state
 from tests.factories import Erp
 from tests.processes import eventually, served
@@ -74,6 +75,35 @@ def subscriber(db: Connection) -> Iterator[Any]:
 
         yield published
         client.delete_subscription(subscription=name)
+
+
+def waiting(db: Connection, user: int, n: int = 1) -> int:
+    """So many in-app messages whose quiet hours are over; the last one's delivery."""
+    first = delivery(db, user, channel="system", state="deferred", reason="quiet_hours")
+    db.execute(
+        text("""insert into belfry.notification_deliveries (notification_id, user_id, channel, state, reason, next_attempt_at,
+                  not_after, created_at)
+                select notification_id, :user + g, channel, state, reason, next_attempt_at, not_after, created_at
+                from belfry.notification_deliveries, generate_series(1, :more) g where id = :first"""),
+        {"first": first, "more": n - 1, "user": user},
+    )
+    return first
+
+
+CASES = [
+    RowsJob(
+        JOB, clock="09:00", every=timedelta(minutes=1),
+        arrange=lambda erp, day: waiting(erp.conn, erp.user()),
+        multiply=lambda db, target, n: waiting(db, Erp(db).user(), n) and None,
+        made=lambda db: db.execute(text("select id, state from belfry.notification_deliveries order by id")).all(),
+        reasons={
+            "a_row_that_cannot_be_judged_is_listed_and_the_others_are_done":
+                "all can be judged: state and instant of a delivery decide",
+            "the_business_day_begins_at_local_midnight": "no day: instants decide",
+            "the_number_of_statements_does_not_depend_on_the_rows": "works in steps: one batch of the outbox a step",
+        },
+    ),
+]  # fmt: skip
 
 
 def sweep(perform: Perform, minutes: float = 0, **params: Any) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
+from tests.acceptance import RowsJob
 from tests.conftest import Perform
 from tests.factories import Erp
 from tests.shared.test_jobs import add_job
@@ -34,6 +36,42 @@ def rows(db: Connection) -> list[tuple[Any, ...]]:
         from belfry.job_executions where job_id <> 'sweep_runs' order by run_at""")
         )
     ]
+
+
+def killed(erp: Erp, day: date) -> int:
+    """A run whose holder died, without attempts left."""
+    add_job(erp.conn, "killed", swept_through="2100-01-01")
+    more_killed(erp.conn, 0, 1)
+    return 0
+
+
+def more_killed(db: Connection, target: int, n: int) -> None:
+    db.execute(
+        text("""insert into belfry.job_executions (job_id, run_at, biz_date, kind, state, overlap, attempt, max_attempts,
+                  fence, lease_until)
+                select 'killed', timestamptz '2026-03-02' - interval '1 minute' * (g + c.n), '2026-03-01', 'scheduled', 'running', 'allow',
+                       1, 1, 1, clock_timestamp() - interval '1 second'
+                from generate_series(1, :n) g,
+                     (select count(*) as n from belfry.job_executions where job_id = 'killed') c"""),
+        {"n": n},
+    )
+
+
+CASES = [
+    RowsJob(
+        "sweep_runs", clock="09:30", every=timedelta(minutes=1),
+        arrange=killed,
+        multiply=more_killed,
+        made=rows,
+        reasons={
+            "a_row_that_cannot_be_judged_is_listed_and_the_others_are_done":
+                "all can be judged: lease and grid decide over every run",
+            "the_business_day_begins_at_local_midnight": "no day: instants decide",
+            "the_number_of_statements_does_not_depend_on_the_rows": "works in steps: what is started is a step a batch",
+            "fifty_thousand_rows_are_done_within_the_jobs_timeout": "few rows: the run slots bound what can die at once",
+        },
+    ),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
