@@ -14,7 +14,9 @@ alert_rules = table(
 alert_records = table(
     "alert_records",
     column("id", BigInteger),
+    column("alert_no", Text),
     column("rule_id", BigInteger),
+    column("target_id", BigInteger),
     column("target_no", Text),
     column("target_name", Text),
     column("project_id", BigInteger),

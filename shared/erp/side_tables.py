@@ -25,6 +25,16 @@ project_health_snapshots = table(
     numbers="schedule_variance cost_variance budget_used_pct kit_rate", documents="top_risks",
     uuids="execution_id", instants="created_at",
 )
+project_progress_summary = table(
+    belfry, "project_progress_summary", key="project_id", ids="project_id",
+    numbers="progress_pct planned_pct variance_pct",
+    counts="tasks_total tasks_done tasks_blocked tasks_overdue milestones_total milestones_done milestones_overdue",
+    instants="calculated_at", uuids="execution_id",
+)
+labor_cost_periods = table(
+    belfry, "labor_cost_periods", key="period", days="period", words="status", counts="projects users",
+    numbers="hours amount overhead_hours overhead_amount", uuids="execution_id", instants="calculated_at",
+)
 kit_checks = table(
     belfry, "kit_checks", ids="id work_order_id bom_id", days="check_date", instants="check_time",
     words="method kit_status", counts="total_items fulfilled_items in_transit_items shortage_items",

@@ -126,6 +126,10 @@ timesheets = table(
     erp, "timesheets", ids="id user_id project_id", words="overtime_type status", days="work_date", numbers="hours",
     instants="approved_at",
 )
+hourly_rates = table(
+    erp, "hourly_rates", ids="id user_id role_id dept_id", words="scope", numbers="hourly_rate",
+    days="effective_date expiry_date", flags="is_active",
+)
 
 # Sales and receivables
 contracts = table(
