@@ -44,6 +44,29 @@ kit_check_items = table(
     belfry, "kit_check_items", key="kit_check_id material_id", ids="kit_check_id material_id",
     numbers="required_qty on_hand_alloc in_transit_alloc shortage_qty", days="eta_date", words="item_status",
 )
+# Stock and quality (0011)
+spec_match_records = table(
+    belfry, "spec_match_records", ids="id project_id requirement_id match_target_id",
+    words="match_type match_status input_hash candidates_hash", numbers="match_score", documents="differences",
+    instants="checked_at", uuids="execution_id",
+)
+shortage_daily_reports = table(
+    belfry, "shortage_daily_reports", key="report_date", days="report_date",
+    counts="new_alerts resolved_alerts pending_alerts overdue_alerts level1_count level2_count level3_count "
+    "level4_count new_reports resolved_reports total_work_orders kit_complete_count expected_arrivals "
+    "actual_arrivals delayed_arrivals avg_response_minutes stoppage_count",
+    numbers="kit_rate on_time_rate avg_resolve_hours stoppage_hours", uuids="execution_id", instants="calculated_at",
+)
+inventory_checks = table(
+    belfry, "inventory_checks", ids="id warehouse_id owner_id approved_by", words="check_no period_key scope status",
+    instants="snapshot_at posted_at", days="due_date", counts="lines diff_lines", numbers="diff_value",
+    flags="needs_approval", uuids="execution_id",
+)
+inventory_check_lines = table(
+    belfry, "inventory_check_lines", key="check_id inventory_id", ids="check_id inventory_id",
+    numbers="book_qty recomputed_qty counted_qty diff_qty diff_value", lists="flags", instants="counted_at",
+    flags="recounted", words="next_step",
+)
 material_shortages = table(
     belfry, "material_shortages", ids="id project_id work_order_id bom_item_id material_id handler_id",
     numbers="required_qty available_qty in_transit_qty shortage_qty", days="required_date eta_date",

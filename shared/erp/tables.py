@@ -99,6 +99,25 @@ goods_receipt_items = table(
     days="expected_date",
 )
 
+# Outsourcing, specifications, shortage reports and the stock ledger
+outsourcing_orders = table(
+    erp, "outsourcing_orders", ids="id vendor_id project_id buyer_id", words="order_no order_title status",
+    days="required_date estimated_date actual_date",
+)
+spec_requirements = table(
+    erp, "spec_requirements", ids="id project_id",
+    words="material_code material_name specification brand model requirement_level", documents="key_parameters",
+    instants="updated_at",
+)
+shortage_reports = table(
+    erp, "shortage_reports", ids="id project_id work_order_id material_id", words="report_no status",
+    instants="report_time resolved_at",
+)
+inventory_transactions = table(
+    erp, "inventory_transactions", ids="id inventory_id source_id", words="type source_type", numbers="quantity",
+    instants="occurred_at",
+)
+
 # Production
 workshops = table(
     erp, "workshops", ids="id manager_id", words="workshop_code workshop_name", numbers="daily_hours", flags="is_active"
