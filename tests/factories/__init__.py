@@ -7,9 +7,10 @@ from tests.factories.issues import Issues
 from tests.factories.materials import Materials
 from tests.factories.production import Production
 from tests.factories.rows import LONG_AGO, TODAY
+from tests.factories.sales import Sales
 
 __all__ = ["LONG_AGO", "TODAY", "Erp"]
 
 
-class Erp(Issues, Materials, Production):
+class Erp(Issues, Materials, Production, Sales):
     """Every table of the company's own system."""
