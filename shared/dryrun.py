@@ -40,7 +40,7 @@ def rehearse(
     body: Callable[[Run], None], connection: Connection, row: JobRow, asked: Trigger, run_at: datetime
 ) -> dict[str, Any]:
     """Run the body without a claim; leaves no row. Steps are rolled back one by one, so a later step does not see an
-    earlier one."""
+    earlier one; what each would have done is listed."""
     claim = Claim(
         "run",
         uuid4(),
@@ -55,22 +55,14 @@ def rehearse(
         {},
         None,
     )
-    # Postgres hands a session's counts on only now and then: what stands there already is not this run's.
-    before = _written(connection)
     lease = Lease(claim.execution_id, 0, seconds=float("inf"), timeout=row.timeout_s)
     run = Run(row, claim, connection, lease, dry_run=True)
+    run.rehearsal = seen = _Seen(connection, run.id)
     try:
         body(run)
-        would: dict[str, Any] = {"alerts": [], "told": [], "items": [], "written": {}}
         if run.in_transaction:
             run.write_down()
-            listed = {"id": run.id, "limit": LISTED}
-            would = {
-                "alerts": [dict(r) for r in connection.execute(_ALERTS, listed).mappings()],
-                "told": [dict(r) for r in connection.execute(_TOLD, listed).mappings()],
-                "items": [dict(r) for r in connection.execute(_ITEMS, listed).mappings()],
-                "written": _difference(before, _written(connection)),
-            }
+            seen.ends()
     finally:
         run.roll_back()
     return {
@@ -78,8 +70,29 @@ def rehearse(
         "job": row.job_id,
         "run_at": run_at.isoformat(),
         "counters": run.counters,
-        "would": would,
+        "would": seen.would,
     }
+
+
+class _Seen:
+    """What each transaction of the run would have left, collected before it is rolled back."""
+
+    def __init__(self, connection: Connection, execution: str) -> None:
+        self._connection, self._listed = connection, {"id": execution, "limit": LISTED}
+        self._before: dict[str, Counter[str]] = {}
+        self.would: dict[str, Any] = {"alerts": [], "told": [], "items": [], "written": {}}
+
+    def begins(self) -> None:
+        # Postgres hands a session's counts on only now and then: what stands there already is not this transaction's.
+        self._before = _written(self._connection)
+
+    def ends(self) -> None:
+        for name, query in (("alerts", _ALERTS), ("told", _TOLD), ("items", _ITEMS)):
+            rows = self._connection.execute(query, self._listed).mappings()
+            self.would[name] = (self.would[name] + [dict(r) for r in rows])[:LISTED]
+        for name, counts in _difference(self._before, _written(self._connection)).items():
+            known = self.would["written"].get(name, {})
+            self.would["written"][name] = {kind: known.get(kind, 0) + number for kind, number in counts.items()}
 
 
 def _written(connection: Connection) -> dict[str, Counter[str]]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,16 @@ _STEPS = text(
     """select item_key from belfry.execution_items
   where execution_id = cast(:id as uuid) and item_type = 'step' and status = 'succeeded'"""
 )
+
+
+class Rehearsal(Protocol):
+    """Who watches the transactions of a dry run."""
+
+    def begins(self) -> None:
+        """A transaction has begun."""
+
+    def ends(self) -> None:
+        """Everything is written, and is about to be rolled back."""
 
 
 class Run:
@@ -60,6 +70,7 @@ class Run:
         self._failed_items = 0
         self._fan_out_wanted = False
         self._steps: set[str] | None = None
+        self.rehearsal: Rehearsal | None = None
         self.log = logs.event
 
     @property
@@ -84,6 +95,18 @@ class Run:
         self._items.append({"item_type": item_type, "status": "failed", **said})
         self._failed_items += 1
         self.count(failed=1)
+
+    def item_skipped(self, item_type: str, key: object, why: str) -> None:
+        """One thing that this run did not come to: recorded with its reason, the run ends partial."""
+        said = {"item_key": db.storable(str(key)), "error": db.storable(why)[:2000]}
+        self._items.append({"item_type": item_type, "status": "skipped", **said})
+        self._failed_items += 1
+        self.count(skipped=1)
+
+    def item_done(self, item_type: str, key: object, note: str = "") -> None:
+        """One thing that was done, where a reader wants to know what came of it."""
+        said = {"item_key": db.storable(str(key)), "error": db.storable(note)[:2000]}
+        self._items.append({"item_type": item_type, "status": "succeeded", **said})
 
     def items_failed(self, rows: Select[Any]) -> None:
         """Every row of the SELECT (item_type, item_key, error) could not be judged: recorded in one statement, the run
@@ -126,6 +149,8 @@ class Run:
             yield self.connection
             self._items.append({"item_type": "step", "item_key": name, "status": "succeeded", "error": ""})
             self.write_down()
+            if self.rehearsal:
+                self.rehearsal.ends()
             if (
                 not self.dry_run
                 and not executions.heartbeat(self.connection, UUID(self.id), self.fence, self.lease.seconds)[0]
@@ -144,6 +169,8 @@ class Run:
         self.in_transaction = True  # also when the message fails half way
         if self.dry_run:
             self.connection.exec_driver_sql(f"begin; set local statement_timeout = {timeout_ms}")
+            if self.rehearsal:
+                self.rehearsal.begins()
             return
         cancelled = executions.begin(self.connection, UUID(self.id), self.fence, timeout_ms)
         if cancelled is None:

@@ -3,6 +3,7 @@
 Whatever a row must point to is made with it, unless it is given (`project_id=None` means none).
 """
 
+from tests.factories.databases import Databases
 from tests.factories.issues import Issues
 from tests.factories.materials import Materials
 from tests.factories.production import Production
@@ -12,5 +13,5 @@ from tests.factories.sales import Sales
 __all__ = ["LONG_AGO", "TODAY", "Erp"]
 
 
-class Erp(Issues, Materials, Production, Sales):
+class Erp(Databases, Issues, Materials, Production, Sales):
     """Every table of the company's own system."""

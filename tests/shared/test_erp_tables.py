@@ -4,9 +4,14 @@ import pytest
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.dialects import postgresql
 
+from shared.databases import tables as database_tables
 from shared.erp import side_tables, tables
 
-TABLES = [*tables.erp.sorted_tables, *side_tables.belfry.sorted_tables]
+TABLES = [
+    *tables.erp.sorted_tables,
+    *side_tables.belfry.sorted_tables,
+    *database_tables.belfry.sorted_tables,
+]
 COLUMNS = text("""
     select a.attname, format_type(a.atttypid, null), coalesce(a.attnum = any (i.indkey), false)
     from pg_attribute a left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
