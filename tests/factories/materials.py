@@ -5,11 +5,11 @@ from typing import Any
 
 from shared.erp import tables
 from tests.factories.projects import Projects
-from tests.factories.rows import TODAY, number
+from tests.factories.rows import LONG_AGO, TODAY, number
 
 
 class Materials(Projects):
-    """Materials, stock, bills of material, purchase orders and receipts."""
+    """Materials, stock and its ledger, bills of material, what they must be like, purchases, receipts, outsourcing."""
 
     def supplier(self, **columns: Any) -> int:
         return self._row(tables.suppliers, columns, supplier_code=number("S"), supplier_name="苏州精密机械有限公司")
@@ -56,6 +56,31 @@ class Materials(Projects):
         for line in lines:
             self._row(tables.goods_receipt_items, line, receipt_id=receipt)
         return receipt
+
+    def outsourcing_order(self, **columns: Any) -> int:
+        """An order at a vendor's; without `required_date` nobody can call it late."""
+        return self._row(
+            tables.outsourcing_orders, columns, order_no=number("OS"), order_title="支架表面处理", status="IN_PROGRESS",
+            vendor_id=self.supplier, project_id=self.project, buyer_id=lambda: self.user("孙磊"),
+        )
+
+    def requirement(self, **columns: Any) -> int:
+        """What a project's contract asks of a material."""
+        return self._row(
+            tables.spec_requirements, columns, project_id=self.project, material_name="直线导轨", specification="HG20 精密级",
+            key_parameters={},
+        )
+
+    def movement(self, inventory_id: int, quantity: Any, **columns: Any) -> int:
+        """A line of the stock ledger: what came in unless `type` says otherwise."""
+        return self._row(
+            tables.inventory_transactions, columns, inventory_id=inventory_id, quantity=quantity, type="IN",
+            occurred_at=LONG_AGO,
+        )
+
+    def shortage_report(self, **columns: Any) -> int:
+        """What a workshop reported by hand as missing."""
+        return self._row(tables.shortage_reports, columns, report_no=number("SR"), status="OPEN", report_time=LONG_AGO)
 
     def _the_warehouse(self) -> int:
         self._warehouse = self._warehouse or self.warehouse()

@@ -14,6 +14,7 @@ from infra.local.demo import (
     materials,
     milestones,
     notifications,
+    outsourcing,
     people,
     production,
     projects,
@@ -35,6 +36,7 @@ def populate(connection: Connection, day: date) -> None:
         materials.populate(factory)
         production.populate(factory)
         purchasing.populate(factory)
+        outsourcing.populate(factory)
         workload.populate(factory)
         notifications.populate(factory)
         alerts.populate(factory)
