@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.factories import Erp
 from tests.faults.conftest import MakeWorld
 from tests.faults.invariants import assert_invariants
 from tests.faults.order import FULL
+from tests.faults.world import World
 from tests.processes import eventually
 from tests.shared.test_jobs import add_job, effective, post
 
@@ -106,18 +108,32 @@ def test_row_56_ticks_and_sweeps_read_only_what_is_not_over(
     seen(f"{EXECUTIONS:,} rows, a sweep in {took:.0f} ms")
 
 
+_LONG_OVER = """insert into belfry.job_executions
+    (job_id, run_at, biz_date, kind, state, overlap, attempt, fence, started_at, finished_at, duration_ms)
+  select 'effect', t, t::date, 'scheduled', 'succeeded', 'skip', 1, 1, t, t, 10
+  from generate_series(timestamptz '2024-01-01', timestamptz '2024-02-01', '1 hour') t"""
+
+
+def _migrations(folder: Path) -> Path:
+    """A copy of the migrations that a test may change."""
+    copy = folder / "migrations"
+    shutil.copytree(postgres.MIGRATIONS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
 @pytest.mark.fault(
     row=57,
-    injected="a long reader and a migration that wants its table",
-    expected="lock_timeout, retry; triggers keep working",
+    injected="a long reader, a migration that wants its table, prune",
+    expected="lock_timeout, retry; triggers and prune go on",
 )
-def test_row_57_a_migration_behind_a_long_reader_does_not_stop_the_ticks(
-    world: MakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: Callable[[str], None]
+def test_row_57_a_migration_behind_a_long_reader_stops_neither_ticks_nor_pruning(
+    world: MakeWorld, perform: Perform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: Callable[[str], None]
 ) -> None:
     w = world()
     w.serve()
-    ahead = tmp_path / "migrations"
-    shutil.copytree(postgres.MIGRATIONS, ahead, ignore=shutil.ignore_patterns("__pycache__"))
+    w.run("update belfry.jobs set fence = 1 where job_id = 'effect'")
+    w.run(_LONG_OVER)
+    ahead = _migrations(tmp_path)
     head = w.value("select version_num from public.belfry_schema_version")
     (ahead / "versions" / "9999_ahead.py").write_text(
         f"""from alembic import op
@@ -139,6 +155,7 @@ def upgrade():
             number = 0
             for _ in range(2):  # it waits, gives way, and comes again
                 eventually(lambda: w.value(waiting), "the migration waits for the reader")
+                assert perform("prune_history", "2026-03-02T03:40:00+08:00", kind="manual")["state"] == "succeeded"
                 for _ in range(3):
                     answer = w.post(number)
                     assert answer["status"] == "succeeded"
@@ -148,6 +165,7 @@ def upgrade():
         migration.result()
     assert w.value("select version_num from public.belfry_schema_version") == "9999"
     assert max(took) < 5
+    assert w.value("select count(*) from belfry.job_executions where run_at < '2025-01-01'") == 0
     assert w.post(number)["status"] == "succeeded"
     w.judge(effects=number + 1)
     seen(f"slowest tick {max(took):.1f} s")
@@ -173,3 +191,32 @@ def test_row_58_old_code_serves_on_a_schema_that_was_expanded(world: MakeWorld, 
     assert perform("sweep_runs", "2026-03-02T12:30:00+08:00")["status"] == "succeeded"
     assert perform("sweep_deliveries", "2026-03-02T12:30:00+08:00")["status"] == "succeeded"
     w.judge(effects=3)
+
+
+BEFORE = 7  # migrations of the release before this code's
+
+
+@pytest.mark.fault(
+    row=58,
+    injected="the schema one step behind the code (only what came before)",
+    expected="ticks go on until the migration comes",
+)
+def test_row_58_new_code_serves_on_the_schema_before(
+    cluster: postgres.Postgres, tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = _migrations(tmp_path)
+    for version in sorted((behind / "versions").glob("[0-9]*.py"))[BEFORE:]:
+        version.unlink()
+    url = cluster.create_database("behind")
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres, "MIGRATIONS", behind)
+        postgres.migrate(url)
+    w = World(url, stack)
+    w.serve()
+    assert [w.post(0)["status"], w.post(0)["status"]] == ["succeeded", "duplicate"]
+    w.behave(**{"raise": "no luck"})
+    assert w.post(1)["status"] == "retry_wait"
+    postgres.migrate(url)
+    w.behave()
+    assert w.until_over(1) == "succeeded"
+    w.judge(effects=2)

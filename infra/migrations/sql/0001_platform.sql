@@ -13,7 +13,8 @@ $$ select case when current_setting('belfry.now', true) <> '' then jsonb_build_o
 -- Whether connections run short: who is done then gives his back, or idle instances would keep the others out.
 create function belfry.crowded() returns boolean language plpgsql stable as $$
 begin
-  return (select pg_stat_get_db_numbackends(oid) > 0.8 * current_setting('max_connections')::int
+  return (select pg_stat_get_db_numbackends(oid)
+                 > 0.8 * (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)
           from pg_database where datname = current_database());
 end $$;
 
