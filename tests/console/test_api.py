@@ -53,7 +53,7 @@ def test_a_body_that_is_too_large_is_413(registered: Listener, managing: Program
 
 
 def test_health_is_public_and_says_whether_the_database_answers(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert app.test_client().get("/healthz").json == {"status": "ok", "database": "ok"}
+    assert app.test_client().get("/healthz").json == {"status": "ok", "database": "ok", "sweeps": "never"}
     from shared import config, db
 
     db.forget_engine()
@@ -61,6 +61,20 @@ def test_health_is_public_and_says_whether_the_database_answers(app: Any, monkey
     config.config.cache_clear()
     answer = app.test_client().get("/healthz")
     assert (answer.status_code, answer.json) == (503, {"status": "unavailable", "database": "unreachable"})
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(4, "ok"), (6, "late")])
+def test_health_says_when_the_run_sweep_has_not_committed_for_five_minutes(
+    app: Any, db: Connection, minutes: int, said: str
+) -> None:
+    register(db, "sweep_runs")
+    db.execute(
+        text("""insert into belfry.job_summaries (job_id, last_success_at)
+                values ('sweep_runs', clock_timestamp() - make_interval(mins => :m))
+                on conflict (job_id) do update set last_success_at = excluded.last_success_at"""),
+        {"m": minutes},
+    )
+    assert app.test_client().get("/healthz").json["sweeps"] == said
 
 
 def test_without_the_database_the_api_is_503_and_not_500(

@@ -24,6 +24,12 @@ _VIOLATED = text("""select coalesce(array_agg(name order by name), '{}') from (
     union all select 'stuck_sending' where exists (select from belfry.v_invariant_stuck_sending)
     union all select 'untold' where exists (select from belfry.v_invariant_untold)) violated""")
 
+# By the real clock: who watches the watcher must not believe a virtual one.
+_SWEEPS = text("""
+  select case when max(last_success_at) > clock_timestamp() - interval '5 minutes' then 'ok'
+              when max(last_success_at) is null then 'never' else 'late' end
+  from belfry.job_summaries where job_id = 'sweep_runs'""")
+
 
 @dataclass(frozen=True)
 class Invariants:
@@ -31,6 +37,12 @@ class Invariants:
 
     violated: list[str] | None
     checked_at: datetime
+
+
+def sweeps(db: Connection) -> str:
+    """`ok` when a run sweep has committed within five minutes, else `late`, or `never` (P15)."""
+    said: str = db.execute(_SWEEPS).scalar_one()
+    return said
 
 
 _last: dict[str, Invariants] = {}
