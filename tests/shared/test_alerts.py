@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import BigInteger, Connection, Numeric, Text, cast, column, literal, select, text, values
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from shared import db as shared_db
 from shared.alerts import raise_alerts
 from shared.jobs import Run, job
 from shared.notifications import notify
 from tests.conftest import request_to
 from tests.factories import Erp
+from tests.processes import eventually
 from tests.shared.test_jobs import add_job, post
 
 Found = dict[int, str]  # target -> level
@@ -313,13 +315,38 @@ def test_a_report_names_its_own_channels(db: Connection) -> None:
     @job
     def report(run: Run) -> None:
         for channels in (["system", "email"], None):
-            notify(run, "TEST", select(
-                cast(f"report|{channels}", Text).label("dedupe_key"), literal("INFO").label("severity"),
-                cast([f"USER:{reader}"], ARRAY(Text)).label("recipients"), cast({}, JSONB).label("facts"),
-                cast(channels, ARRAY(Text)).label("channels"),
-            ))
+            notify(
+                run,
+                "TEST",
+                select(
+                    cast(f"report|{channels}", Text).label("dedupe_key"),
+                    literal("INFO").label("severity"),
+                    cast([f"USER:{reader}"], ARRAY(Text)).label("recipients"),
+                    cast({}, JSONB).label("facts"),
+                    cast(channels, ARRAY(Text)).label("channels"),
+                ),
+            )
 
     report(request_to({"job": "report", "run_at": "2026-03-02T09:00+08:00"}))
-    told = db.execute(text("""select n.dedupe_key, array_agg(d.channel order by d.channel) from belfry.notifications n
-        join belfry.notification_deliveries d on d.notification_id = n.id group by 1 order by 1""")).all()
-    assert [tuple(row) for row in told] == [("report|None", ["system"]), ("report|['system', 'email']", ["email", "system"])]
+    told = db.execute(
+        text("""select n.dedupe_key, array_agg(d.channel order by d.channel) from belfry.notifications n
+        join belfry.notification_deliveries d on d.notification_id = n.id group by 1 order by 1""")
+    ).all()
+    assert [tuple(row) for row in told] == [
+        ("report|None", ["system"]),
+        ("report|['system', 'email']", ["email", "system"]),
+    ]
+
+
+def test_a_first_scan_reads_its_growing_table_no_oftener_than_it_writes_it(rule: Rule) -> None:
+    """Statistics that say "empty" are true when the statement is planned and false when it has written its first rows."""
+    count, table = 4000, "belfry.alert_records"
+    rule.run({1: "WARNING"}, dry_run=True)  # opens the connection
+    with rule.db.engine.connect() as other:
+        other.exec_driver_sql(f"vacuum analyze {table}")
+    blocks = text("select heap_blks_hit + heap_blks_read from pg_statio_all_tables where relid = cast(:t as regclass)")
+    before = rule.db.execute(blocks, {"t": table}).scalar_one()
+    assert rule.run(dict.fromkeys(range(1, count + 1), "WARNING"))["counters"]["created"] == count
+    shared_db.forget_engine()  # a backend that ends hands in its statistics
+    eventually(lambda: rule.db.execute(blocks, {"t": table}).scalar_one() > before + count, "the statistics come in")
+    assert rule.db.execute(blocks, {"t": table}).scalar_one() - before < 20 * count

@@ -1,4 +1,4 @@
-"""Does the console's database answer, and does the run sweep still commit? For whoever watches from outside: no sign-in."""
+"""Does the console's database answer, and does the run sweep still commit? For a watcher outside: no sign-in."""
 
 from __future__ import annotations
 

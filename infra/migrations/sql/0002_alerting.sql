@@ -62,7 +62,8 @@ create table belfry.alert_records (
 create unique index one_open_alert on belfry.alert_records (dedupe_key) where status in ('PENDING', 'ACKNOWLEDGED', 'PROCESSING');
 create index open_alerts_of_a_rule on belfry.alert_records (rule_id, target_id) where status in ('PENDING', 'ACKNOWLEDGED', 'PROCESSING');
 create index open_alerts_of_a_project on belfry.alert_records (project_id) where status in ('PENDING', 'ACKNOWLEDGED', 'PROCESSING');
-create index alerts_by_key on belfry.alert_records (dedupe_key, id desc);
+create index self_closed_alerts_of_a_rule on belfry.alert_records (rule_id, resolved_at) where status = 'RESOLVED' and resolved_by is null;
+create index muted_alerts_of_a_rule on belfry.alert_records (rule_id, mute_until) where status = 'IGNORED';
 create index alerts_by_time on belfry.alert_records (triggered_at desc, id desc);
 
 create table belfry.alert_events (
