@@ -57,7 +57,7 @@ CASES = [
         worsen=lambda db, milestone: change(db, milestone, planned_date=TODAY + timedelta(days=3)),
         multiply=_multiply,
         reasons={"a_row_that_cannot_be_judged_is_listed_and_the_others_are_done":
-                 "a milestone is judged by its date and the states of its tasks, which the contract gives no null; a weight that says nothing counts one"},
+                 "all can be judged: a milestone is judged by its date and the states of its tasks, which the contract gives no null; a weight that says nothing counts one"},
     )
 ]  # fmt: skip
 
