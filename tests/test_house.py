@@ -95,7 +95,9 @@ def test_shared_imports_neither_functions_nor_infra(path: Path) -> None:
         assert {n for n in names if n.split(".")[0] in WORLD} <= {"socket"}
 
 
-@pytest.mark.parametrize("path", [p for p in sources("shared/erp", "shared/databases") if p not in ASKS], ids=str)
+@pytest.mark.parametrize(
+    "path", [p for p in sources("shared/erp", "shared/taskboard", "shared/databases") if p not in ASKS], ids=str
+)
 def test_queries_are_returned_and_not_executed(path: Path) -> None:
     calls = {
         node.func.attr
@@ -141,7 +143,7 @@ def test_the_first_line_of_every_file_is_a_sentence() -> None:
     "job",
     sorted(
         p.stem
-        for c in ("issues", "projects", "materials", "purchasing", "alerting", "platform", "databases")
+        for c in ("issues", "projects", "materials", "purchasing", "tasks", "alerting", "platform", "databases")
         for p in (ROOT / "functions" / c).glob("*.py")
     ),
 )

@@ -2,7 +2,21 @@
 
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, Numeric, Table, Text, Uuid
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    Time,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -13,6 +27,7 @@ KINDS: dict[str, TypeEngine[Any]] = {
     "counts": Integer(),
     "numbers": Numeric(),  # without precision: a bound threshold is cast to the column's type and must fit
     "days": Date(),
+    "times": Time(),
     "instants": DateTime(timezone=True),
     "lists": ARRAY(Text()),
     "documents": JSONB(),

@@ -177,3 +177,21 @@ presale_tickets = table(
     erp, "presale_tickets", ids="id applicant_id assignee_id", words="ticket_no title ticket_type urgency status",
     instants="created_at deadline",
 )
+
+# Tasks, duties and logs
+work_tasks = table(
+    erp, "work_tasks", ids="id source_id project_id creator_id assignee_id",
+    words="task_code title task_type category source_type status priority",
+    counts="progress time_progress reminder_before_hours", numbers="estimated_hours", flags="reminder_enabled",
+    days="plan_date",
+    instants="expected_start expected_end actual_start actual_end deadline created_at updated_at",
+)
+job_duty_templates = table(
+    erp, "job_duty_templates", ids="id position_id department_id",
+    words="duty_name duty_description frequency default_priority",
+    counts="day_of_week day_of_month month_of_year generate_before_days deadline_offset_days",
+    numbers="estimated_hours", flags="skip_rest_days auto_generate is_active",
+)
+system_logs = table(
+    erp, "system_logs", key="id at", ids="id", words="level module message", documents="context", instants="at"
+)

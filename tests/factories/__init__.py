@@ -9,9 +9,10 @@ from tests.factories.materials import Materials
 from tests.factories.production import Production
 from tests.factories.rows import LONG_AGO, TODAY
 from tests.factories.sales import Sales
+from tests.factories.tasks import Tasks
 
 __all__ = ["LONG_AGO", "TODAY", "Erp"]
 
 
-class Erp(Databases, Issues, Materials, Production, Sales):
+class Erp(Databases, Issues, Materials, Production, Sales, Tasks):
     """Every table of the company's own system."""

@@ -6,17 +6,21 @@ from sqlalchemy.dialects import postgresql
 
 from shared.databases import tables as database_tables
 from shared.erp import side_tables, tables
+from shared.taskboard import tables as taskboard
 
 TABLES = [
     *tables.erp.sorted_tables,
     *side_tables.belfry.sorted_tables,
+    *taskboard.belfry.sorted_tables,
     *database_tables.belfry.sorted_tables,
 ]
 COLUMNS = text("""
     select a.attname, format_type(a.atttypid, null), coalesce(a.attnum = any (i.indkey), false)
     from pg_attribute a left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
     where a.attrelid = cast(:table as regclass) and a.attnum > 0 and not a.attisdropped""")
-ERP = text("select relname from pg_class where relnamespace = 'erp'::regnamespace and relkind = 'r'")
+ERP = text("""
+    select relname from pg_class
+    where relnamespace = 'erp'::regnamespace and relkind in ('r', 'p') and not relispartition""")
 CROSSING = text("""
     select c.conname from pg_constraint c join pg_class a on a.oid = c.conrelid join pg_class b on b.oid = c.confrelid
     where c.contype = 'f' and a.relnamespace = 'belfry'::regnamespace and b.relnamespace = 'erp'::regnamespace""")
