@@ -13,7 +13,7 @@ from tests.factories.rows import LONG_AGO, number
 class Tasks(Projects):
     """Tasks of the board, how they come back, duties and log lines."""
 
-    def task(self, **columns: Any) -> int:
+    def work_task(self, **columns: Any) -> int:
         """A task in work without any planned time."""
         return self._row(
             tables.work_tasks, columns, task_code=number("TK"), title="调试报告编写", status="PROCESSING",

@@ -35,11 +35,11 @@ def move(db: Connection, task: int, **columns: Any) -> None:
 
 # ---------------------------------------------------------------- what every job promises
 def _arrange(erp: Erp, day: date) -> int:
-    return erp.task(deadline=datetime.combine(day + timedelta(days=1), time(), NINE.tzinfo))
+    return erp.work_task(deadline=datetime.combine(day + timedelta(days=1), time(), NINE.tzinfo))
 
 
 def _spoil(erp: Erp, day: date) -> str:
-    erp.task(deadline=NINE, reminder_before_hours=-1)
+    erp.work_task(deadline=NINE, reminder_before_hours=-1)
     return "WORK_TASK"
 
 
@@ -58,7 +58,7 @@ def test_every_case_gets_the_reminder_of_the_rule(erp: Erp, db: Connection, perf
     assert (24 * 60, 24, "H24") in REMINDERS
     one = {"assignee_id": erp.user()}
     expected = {
-        erp.task(deadline=NINE + timedelta(minutes=minutes), reminder_before_hours=hours, **one): tier
+        erp.work_task(deadline=NINE + timedelta(minutes=minutes), reminder_before_hours=hours, **one): tier
         for minutes, hours, tier in REMINDERS
     }
     perform(JOB)
@@ -66,14 +66,14 @@ def test_every_case_gets_the_reminder_of_the_rule(erp: Erp, db: Connection, perf
 
 
 def test_24_hours_exactly_is_sent_and_a_minute_more_is_not(erp: Erp, db: Connection, perform: Perform) -> None:
-    exactly, _ = erp.task(deadline=NINE + 24 * HOUR), erp.task(deadline=NINE + 24 * HOUR + timedelta(minutes=1))
+    exactly, _ = erp.work_task(deadline=NINE + 24 * HOUR), erp.work_task(deadline=NINE + 24 * HOUR + timedelta(minutes=1))
     perform(JOB)
     assert keys(db) == [f"{exactly} H24"]
 
 
 def test_a_deadline_moved_twice_is_told_again_twice(erp: Erp, db: Connection, perform: Perform) -> None:
     """9.2"""
-    task = erp.task(deadline=NINE + 10 * HOUR)
+    task = erp.work_task(deadline=NINE + 10 * HOUR)
     perform(JOB)
     for hour in (1, 2):
         move(db, task, deadline=NINE + (10 + hour) * HOUR)
@@ -83,7 +83,7 @@ def test_a_deadline_moved_twice_is_told_again_twice(erp: Erp, db: Connection, pe
 
 
 def test_a_task_is_reminded_of_twice_before_and_every_day_after_its_deadline(erp: Erp, db: Connection, perform: Perform) -> None:
-    task = erp.task(deadline=NINE + 24 * HOUR)
+    task = erp.work_task(deadline=NINE + 24 * HOUR)
     for hour in range(24 * 4 + 1):
         if hour % 3 == 0 or 20 < hour < 30:
             perform(JOB, (NINE + hour * HOUR).isoformat(), kind="manual")
@@ -91,7 +91,7 @@ def test_a_task_is_reminded_of_twice_before_and_every_day_after_its_deadline(erp
 
 
 def test_days_after_the_deadline_are_told_in_the_morning_and_not_at_midnight(erp: Erp, db: Connection, perform: Perform) -> None:
-    erp.task(deadline=NINE - 20 * HOUR)
+    erp.work_task(deadline=NINE - 20 * HOUR)
     for clock in ("00:00", "07:00"):
         perform(JOB, f"2026-03-02T{clock}+08:00")
     assert keys(db) == []
@@ -100,7 +100,7 @@ def test_days_after_the_deadline_are_told_in_the_morning_and_not_at_midnight(erp
 
 
 def test_another_assignee_is_reminded_as_well(erp: Erp, db: Connection, perform: Perform) -> None:
-    task = erp.task(deadline=NINE + HOUR)
+    task = erp.work_task(deadline=NINE + HOUR)
     perform(JOB)
     move(db, task, assignee_id=erp.user("孙悦"))
     perform(JOB, kind="manual")
@@ -110,10 +110,10 @@ def test_another_assignee_is_reminded_as_well(erp: Erp, db: Connection, perform:
 # ---------------------------------------------------------------- whose
 def test_only_unfinished_tasks_with_reminders_are_told_of(erp: Erp, db: Connection, perform: Perform) -> None:
     for status in ("SUSPENDED", "COMPLETED", "CLOSED", "CANCELLED"):
-        erp.task(status=status, deadline=NINE)
-    erp.task(deadline=NINE, reminder_enabled=False)
-    erp.task()
-    open_ = [erp.task(status=status, deadline=NINE) for status in ("NEW", "PENDING", "PROCESSING")]
+        erp.work_task(status=status, deadline=NINE)
+    erp.work_task(deadline=NINE, reminder_enabled=False)
+    erp.work_task()
+    open_ = [erp.work_task(status=status, deadline=NINE) for status in ("NEW", "PENDING", "PROCESSING")]
     assert perform(JOB)["counters"]["checked"] == 3
     assert keys(db) == [f"{task} OVER-{TODAY}" for task in open_]
 
@@ -122,8 +122,8 @@ def test_tasks_of_projects_that_are_over_are_left_out(erp: Erp, db: Connection, 
     """D-29"""
     over: list[dict[str, Any]] = [{"is_active": False}, {"is_archived": True}, {"status": "ST30"}, {"status": "ST99"}]
     for columns in over:
-        erp.task(project_id=erp.project(**columns), deadline=NINE)
-    live = erp.task(project_id=erp.project(), deadline=NINE)
+        erp.work_task(project_id=erp.project(**columns), deadline=NINE)
+    live = erp.work_task(project_id=erp.project(), deadline=NINE)
     perform(JOB)
     assert keys(db) == [f"{live} OVER-{TODAY}"]
 
@@ -131,9 +131,9 @@ def test_tasks_of_projects_that_are_over_are_left_out(erp: Erp, db: Connection, 
 def test_the_creator_is_told_too_once_a_task_is_overdue_for_more_than_three_days(erp: Erp, db: Connection, perform: Perform) -> None:
     assignee, creator = erp.user("陈伟"), erp.user("苏慧")
     people = {"assignee_id": assignee, "creator_id": creator}
-    erp.task(deadline=NINE - 72 * HOUR, **people)
-    erp.task(deadline=NINE - 72 * HOUR - timedelta(minutes=1), **people)
-    erp.task(deadline=NINE - 96 * HOUR, assignee_id=assignee, creator_id=None)
+    erp.work_task(deadline=NINE - 72 * HOUR, **people)
+    erp.work_task(deadline=NINE - 72 * HOUR - timedelta(minutes=1), **people)
+    erp.work_task(deadline=NINE - 96 * HOUR, assignee_id=assignee, creator_id=None)
     perform(JOB)
     told = [sorted({int(who.split()[0]) for who in m["told"]}) for m in messages(db)]
     assert told == [[assignee], sorted([assignee, creator]), [assignee]]
@@ -141,10 +141,10 @@ def test_the_creator_is_told_too_once_a_task_is_overdue_for_more_than_three_days
 
 def test_the_message_says_when_and_how_far(erp: Erp, db: Connection, perform: Perform) -> None:
     project = erp.project(project_code="PJ-1", project_name="上料线")
-    erp.task(task_code="TK-1", title="方案评审", deadline=NINE + timedelta(minutes=90), progress=40, project_id=project,
+    erp.work_task(task_code="TK-1", title="方案评审", deadline=NINE + timedelta(minutes=90), progress=40, project_id=project,
              priority="HIGH", assignee_id=erp.user("陈伟"))
-    erp.task(task_code="TK-2", deadline=NINE - 50 * HOUR)
-    erp.task(task_code="TK-3", deadline=NINE + 20 * HOUR)
+    erp.work_task(task_code="TK-2", deadline=NINE - 50 * HOUR)
+    erp.work_task(task_code="TK-3", deadline=NINE + 20 * HOUR)
     perform(JOB)
     first, second, third = messages(db)
     assert [m["severity"] for m in (first, second, third)] == ["WARNING", "WARNING", "INFO"]
@@ -157,7 +157,7 @@ def test_the_message_says_when_and_how_far(erp: Erp, db: Connection, perform: Pe
 
 
 def test_a_reminder_is_no_alert(erp: Erp, db: Connection, perform: Perform) -> None:
-    erp.task(deadline=NINE - HOUR)
+    erp.work_task(deadline=NINE - HOUR)
     perform(JOB)
     assert alerts(db) == []
     assert db.execute(text("select reason from belfry.notifications")).scalars().all() == ["REMINDER"]

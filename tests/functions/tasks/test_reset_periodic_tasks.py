@@ -27,7 +27,7 @@ def erp(db: Connection) -> Erp:
 def periodic(erp: Erp, start: datetime | None, **columns: Any) -> int:
     """A finished periodic task of three planned days."""
     end = start and start + 3 * DAY
-    return erp.task(**{
+    return erp.work_task(**{
         "category": "PERIODIC", "status": "COMPLETED", "progress": 100, "time_progress": 100, "expected_start": start,
         "expected_end": end, "actual_start": start, "actual_end": end, **columns})
 
