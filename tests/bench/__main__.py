@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from tests.bench import cold_start, due_storm, invoke, report, round_trips
+from tests.bench import cold_start, due_storm, invoke, report, round_trips, scan
 from tests.bench.world import warm_bytecode, world
 
 BENCHMARKS = {
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "round_trips": round_trips.measure,
     "cold_start": cold_start.measure,
     "due_storm": due_storm.measure,
+    "scan": scan.measure,  # and rerun
 }
 
 
@@ -35,7 +36,7 @@ def main() -> None:
                 continue
             began = time.monotonic()
             here.settle()
-            results.append(measure(here, quick=asked.quick))
+            results += measure(here, quick=asked.quick)
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     report.write(results, quick=asked.quick)
     print(report.table(results))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.bench import load
@@ -29,7 +30,7 @@ class Start:
     cpu: float
 
 
-def measure(world: World, *, quick: bool) -> Result:
+def measure(world: World, *, quick: bool) -> Iterator[Result]:
     rounds, slow_rounds = (5, 3) if quick else (15, 5)
     job = world.add_jobs(1)[0]
     before = world.count("select count(*) from public.bench_effects")
@@ -55,7 +56,7 @@ def measure(world: World, *, quick: bool) -> Result:
             "ms_at_.167_cpu": middle([s.took for s in slow[name]], 0),
         }
 
-    return Result(
+    yield Result(
         name="cold_start",
         ratio=middle(ratios),
         target=f"<= {TARGET:g}x the start of a bare function",

@@ -32,6 +32,10 @@ class Instance:
         """On-CPU milliseconds of every thread of the group that still lives."""
         return sum(_on_cpu_ns(pid) for pid in [self.process.pid, *_children(self.process.pid)]) / 1e6
 
+    def memory_mb(self) -> float:
+        """The most that the serving process has ever held at once."""
+        return max(_peak_kb(pid) for pid in [self.process.pid, *_children(self.process.pid)]) / 1024
+
 
 @contextmanager
 def launched(
@@ -125,3 +129,8 @@ def _children(pid: int) -> list[int]:
 
 def _on_cpu_ns(pid: int) -> int:
     return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+def _peak_kb(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))

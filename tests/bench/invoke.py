@@ -10,6 +10,7 @@ between a function and Cloud SQL: there the round trips decide.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import product
 
@@ -27,7 +28,7 @@ CALLERS = (1, 8)
 LINK = 0.0027  # seconds that every answer takes longer
 
 
-def measure(world: World, *, quick: bool) -> Result:
+def measure(world: World, *, quick: bool) -> Iterator[Result]:
     rounds, ticks = (3, 400) if quick else (7, 1200)
     jobs = world.add_jobs(max(CALLERS))
     speed: dict[tuple[str, int], list[float]] = {pair: [] for pair in product(VARIANTS, CALLERS)}
@@ -62,7 +63,7 @@ def measure(world: World, *, quick: bool) -> Result:
             "cpu_ms_1": middle(cpu[name, 1]),
         }
 
-    return Result(
+    yield Result(
         name="invoke",
         ratio=middle(ratios[8]),
         target=f">= {TARGET:g}x the requests/s of naive, 8 at a time",

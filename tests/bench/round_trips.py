@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import make_url
@@ -39,9 +40,9 @@ def waits(world: World, function: str) -> tuple[Waits, Waits]:
     return Waits(tick.statements - statements, tick.round_trips - round_trips), again
 
 
-def measure(world: World, *, quick: bool) -> Result:
+def measure(world: World, *, quick: bool) -> Iterator[Result]:
     (tick, duplicate), (naive, _) = waits(world, "recorded_tick"), waits(world, "naive_tick")
-    return Result(
+    yield Result(
         name="round_trips",
         ratio=round(tick.round_trips / naive.round_trips, 2),
         target=f"<= {MOST_STATEMENTS} statements a tick, <= {MOST_ROUND_TRIPS} on the wire; duplicate <= {MOST_OF_A_DUPLICATE}",

@@ -37,8 +37,8 @@ _JOB = text("""insert into belfry.jobs (job_id, func, name, category, schedule, 
 class World:
     """A database and what stands in it."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, server: Postgres, folder: Path) -> None:
+        self.url, self.server, self.folder = url, server, folder
         self.engine: Engine = new_engine(url, socket_timeout=60)
         self._ticks: dict[str, int] = {}
         with self.engine.connect() as db:
@@ -99,7 +99,7 @@ def world() -> Iterator[World]:
     try:
         url = server.create_database("bench")
         migrate(url)
-        found = World(url)
+        found = World(url, server, folder)
         try:
             yield found
         finally:

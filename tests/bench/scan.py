@@ -1,0 +1,231 @@
+"""What does it cost to find fifty thousand overdue issues among a million, and what when nothing is new?
+
+Ours: one tick of check_overdue_issues by HTTP, a real function process; alerts, their events and what is to be told of
+them, under claim and fence. The floor: the very statements of the body, said by psql in one transaction. The other:
+the seeds' way, in its linear variant: the ORM asks for each row's alert, adds it and commits.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from runpy import run_path
+from typing import Any
+
+import requests
+from pg8000.converters import literal
+from pg8000.dbapi import convert_paramstyle
+from sqlalchemy import BigInteger, Date, Text, create_engine, event, make_url
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
+
+from infra.local.postgres import tool
+from shared import db as shared_db
+from tests.bench.company import DAY, JOB, SHARE, TICKS, Company
+from tests.bench.instances import Instance, running
+from tests.bench.report import Result, middle, spread
+from tests.bench.world import ROOT, World
+from tests.conftest import request_to
+
+FLOOR, SEEDS, MEMORY_MB = 0.85, 200.0, 10.0
+AGAIN = 0.25
+FUNCTION = ROOT / "functions" / "issues" / f"{JOB}.py"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Seconds, and megabytes that the function's process grew by."""
+
+    first_s: float
+    grown_mb: float
+    unchanged_s: float
+    one_percent_s: float
+
+
+def measure(world: World, *, quick: bool) -> list[Result]:
+    rounds, company = (3, Company(world.server, 100_000)) if quick else (5, Company(world.server, 1_000_000))
+    script = _script(company, world.folder / "scan.sql")
+    ours: list[Scan] = []
+    floors: list[float] = []
+    seeds: list[float] = []
+    for number in range(rounds):
+        measured = [
+            lambda: ours.append(_ours(world, company)),
+            lambda: floors.append(_psql(company, script)),
+            lambda: seeds.append(_seeds_way(company, 300 if quick else 1500)),
+        ]
+        for run in measured[number % 3 :] + measured[: number % 3]:
+            run()
+    speed = [company.overdue / scan.first_s for scan in ours]
+    to_floor = [floor / scan.first_s for floor, scan in zip(floors, ours, strict=True)]
+    to_seeds = [mine / theirs for mine, theirs in zip(speed, seeds, strict=True)]
+    again = [max(scan.unchanged_s, scan.one_percent_s) / scan.first_s for scan in ours]
+    grown = max(scan.grown_mb for scan in ours)
+    return [
+        Result(
+            name="scan",
+            ratio=middle(to_floor),
+            target=f">= {FLOOR:g} of the floor, >= {SEEDS:g}x the seeds' way, <= {MEMORY_MB:g} MB",
+            met=middle(to_floor) >= FLOOR and middle(to_seeds) >= SEEDS and grown <= MEMORY_MB,
+            ours={
+                "alerts_per_s": middle(speed, 0),
+                "grown_mb": round(grown, 1),
+                "ratio_to_seeds": middle(to_seeds, 0),
+                "ratio_spread": spread(to_floor),
+            },
+            other={
+                "psql_alerts_per_s": middle([company.overdue / floor for floor in floors], 0),
+                "seeds_per_s": middle(seeds, 0),
+            },
+            runs=[round(ratio, 2) for ratio in to_floor],
+        ),
+        Result(
+            name="rerun",
+            ratio=middle(again),
+            target=f"<= {AGAIN:g} of the first run, no row written, no identity burnt",
+            met=middle(again) <= AGAIN,
+            ours={
+                "unchanged_s": middle([scan.unchanged_s for scan in ours]),
+                "one_percent_s": middle([scan.one_percent_s for scan in ours]),
+                "ratio_spread": spread(again),
+            },
+            other={"first_s": middle([scan.first_s for scan in ours])},
+            runs=[round(ratio, 2) for ratio in again],
+        ),
+    ]
+
+
+def _ours(world: World, company: Company) -> Scan:
+    with ExitStack() as stack:
+        url = stack.enter_context(company.copy())
+        environment = {**world.environment(url=url, threads=1), "GOOGLE_CLOUD_PROJECT": "belfry-local"}
+        function = stack.enter_context(running(JOB, FUNCTION, ROOT, environment))
+        _ask(function, {"job": "nobody"}, 404)  # opens the connection
+        before = function.memory_mb()
+        first = _tick(function, 0, created=company.overdue)
+        grown = function.memory_mb() - before
+        engine = shared_db.new_engine(url, socket_timeout=600)
+        stack.callback(engine.dispose)
+        written = _written(engine)
+        unchanged = _tick(function, 1, created=0)
+        if _written(engine) != written:
+            raise AssertionError("a scan that found nothing new wrote a row or burnt a number")
+        with engine.connect() as db:
+            db.exec_driver_sql(f"update erp.issues set due_date = '{DAY}'::date - 1 where id % {SHARE * 100} = 1")
+        one_percent = _tick(function, 2, created=company.overdue // 100)
+    return Scan(first, grown, unchanged, one_percent)
+
+
+def _tick(function: Instance, number: int, *, created: int) -> float:
+    began = time.monotonic()
+    answer = _ask(function, {"job": JOB}, 200, TICKS[number].isoformat())
+    took = time.monotonic() - began
+    if (answer["state"], answer["counters"]["created"]) != ("succeeded", created):
+        raise AssertionError(f"{created} alerts were to be raised: {answer}")
+    return took
+
+
+def _ask(function: Instance, body: dict[str, str], status: int, at: str = TICKS[0].isoformat()) -> dict[str, Any]:
+    headers = {"X-CloudScheduler-JobName": body["job"], "X-CloudScheduler-ScheduleTime": at}
+    answer = requests.post(function.url, json=body, headers=headers, timeout=600)
+    if answer.status_code != status:
+        raise AssertionError(f"{answer.status_code}: {answer.text}")
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+def _written(engine: Any) -> tuple[Any, ...]:
+    """Who wrote the alerts, their events and messages, and which numbers are gone."""
+    with engine.connect() as db:
+        return tuple(
+            db.exec_driver_sql("""
+              select (select sum(hashtext(xmin::text || id)) from belfry.alert_records),
+                     (select count(*) from belfry.alert_events), (select count(*) from belfry.notifications),
+                     (select array_agg((schemaname, sequencename, last_value)::text order by 1) from pg_sequences)""").one()
+        )
+
+
+def _script(company: Company, file: Path) -> Path:
+    """What the body and its fan-out say between BEGIN and the fence, as psql reads it; heard in one real run."""
+    said: list[str] = []
+
+    def hear(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        said.append(_spelled(statement, parameters))
+
+    with company.copy() as url:
+        os.environ.update(DATABASE_URL=url, GOOGLE_CLOUD_PROJECT="belfry-local")
+        event.listen(shared_db.engine(), "before_cursor_execute", hear)
+        function = run_path(str(FUNCTION))[JOB]
+        headers = {"X-CloudScheduler-JobName": JOB, "X-CloudScheduler-ScheduleTime": TICKS[0].isoformat()}
+        answer = function(request_to({"job": JOB}, headers=headers))
+        shared_db.forget_engine()
+    if answer.status_code != 200:
+        raise AssertionError(answer.get_data(as_text=True))
+    begin = next(n for n, statement in enumerate(said) if statement.startswith("begin"))
+    fence = next(n for n, statement in enumerate(said) if "finish_or_refuse" in statement)
+    file.write_text(";\n".join(["begin", *said[begin + 1 : fence], "commit;"]), "utf-8")
+    return file
+
+
+def _spelled(statement: str, parameters: Sequence[Any]) -> str:
+    """The statement with its parameters written into it."""
+    if not parameters:
+        return statement
+    numbered, _ = convert_paramstyle("format", statement, ())
+    return re.sub(r"\$(\d+)", lambda found: literal(parameters[int(found[1]) - 1]), numbered)
+
+
+def _psql(company: Company, script: Path) -> float:
+    with company.copy() as url:
+        command = [tool("psql"), url, "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-f", str(script)]
+        began = time.monotonic()
+        subprocess.run(command, check=True)
+        return time.monotonic() - began
+
+
+class Base(DeclarativeBase):
+    """What the seeds had of these tables."""
+
+
+class Issue(Base):
+    __tablename__ = "issues"
+    __table_args__ = {"schema": "erp"}  # noqa: RUF012
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    issue_no: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
+    due_date: Mapped[Any] = mapped_column(Date)
+
+
+class SeedAlert(Base):
+    __tablename__ = "seed_alerts"
+    __table_args__ = {"schema": "public"}  # noqa: RUF012
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    rule: Mapped[str] = mapped_column(Text)
+    target_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    status: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+
+
+def _seeds_way(company: Company, rows: int) -> float:
+    """Alerts a second; sessions that do not forget what they have read, which is kinder than what the seeds did."""
+    with company.copy() as url:
+        engine = create_engine(make_url(url).set(drivername="postgresql+pg8000"))
+        SeedAlert.__table__.create(engine)  # type: ignore[attr-defined]
+        with sessionmaker(engine, expire_on_commit=False)() as session:
+            late = session.query(Issue).filter(Issue.status.in_(["OPEN", "PROCESSING"]), Issue.due_date < DAY)
+            found = late.limit(rows).all()
+            began = time.monotonic()
+            for issue in found:
+                asked = session.query(SeedAlert).filter_by(rule="ISSUE_OVERDUE", target_id=issue.id, status="PENDING")
+                if asked.first() is None:
+                    title = f"{issue.issue_no} is overdue"
+                    session.add(SeedAlert(rule="ISSUE_OVERDUE", target_id=issue.id, status="PENDING", title=title))
+                    session.commit()
+            took = time.monotonic() - began
+        engine.dispose()
+        return len(found) / took
