@@ -143,7 +143,9 @@ def test_the_first_line_of_every_file_is_a_sentence() -> None:
     "job",
     sorted(
         p.stem
-        for c in ("issues", "projects", "materials", "purchasing", "tasks", "alerting", "platform", "databases")
+        for c in (
+            "issues", "projects", "materials", "purchasing", "tasks", "alerting", "platform", "databases", "production",
+        )
         for p in (ROOT / "functions" / c).glob("*.py")
     ),
 )

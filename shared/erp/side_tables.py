@@ -88,3 +88,20 @@ issue_statistics_snapshots = table(
     documents="by_status by_severity by_priority by_type by_category by_project",
     numbers="avg_response_h avg_resolve_h", uuids="execution_id",
 )
+
+# Production (0010_production.sql)
+production_daily_reports = table(
+    belfry, "production_daily_reports", key="", ids="workshop_id", days="report_date",
+    numbers="plan_qty completed_qty completion_rate plan_hours actual_hours earned_hours overtime_hours efficiency"
+    " total_qty qualified_qty defect_qty pass_rate",
+    counts="should_attend actual_attend leave_count new_exception_count resolved_exception_count",
+    documents="summary", words="status", uuids="execution_id", instants="calculated_at",
+)
+planned_orders = table(
+    belfry, "planned_orders", ids="id material_id", words="plan_version order_type status exception_code",
+    numbers="qty", days="release_date due_date", documents="pegging", uuids="execution_id",
+)
+plan_exceptions = table(
+    belfry, "plan_exceptions", key="plan_version code subject", ids="material_id workshop_id",
+    words="plan_version code subject", numbers="qty", days="day wanted", documents="facts", uuids="execution_id",
+)

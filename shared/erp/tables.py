@@ -78,7 +78,9 @@ inventories = table(
     erp, "inventories", ids="id material_id warehouse_id", words="batch_no",
     numbers="quantity reserved_qty frozen_qty", instants="last_counted_at updated_at",
 )
-bom_headers = table(erp, "bom_headers", ids="id project_id machine_id", words="bom_no status", flags="is_latest")
+bom_headers = table(
+    erp, "bom_headers", ids="id project_id machine_id material_id", words="bom_no status", flags="is_latest"
+)
 bom_items = table(
     erp, "bom_items", ids="id bom_id material_id", words="specification brand model",
     numbers="quantity unit_price received_qty", days="required_date", flags="is_key_item", instants="updated_at",
@@ -131,9 +133,29 @@ production_plans = table(
     days="plan_start_date plan_end_date", numbers="progress",
 )
 work_orders = table(
-    erp, "work_orders", ids="id project_id machine_id bom_id production_plan_id workshop_id assigned_worker_id",
+    erp, "work_orders",
+    ids="id project_id machine_id bom_id production_plan_id workshop_id assigned_worker_id equipment_id",
     words="work_order_no task_name status priority", numbers="plan_qty completed_qty standard_hours",
     days="plan_start_date plan_end_date", instants="actual_start_time",
+)
+equipment = table(
+    erp, "equipment", ids="id workshop_id keeper_id", words="equipment_code equipment_name status",
+    counts="maintenance_cycle_days", days="last_maintenance_date next_maintenance_date", flags="is_key is_active",
+)
+work_reports = table(
+    erp, "work_reports", ids="id work_order_id worker_id", words="report_type status", instants="report_time",
+    numbers="work_hours completed_qty qualified_qty defect_qty",
+)
+production_exceptions = table(
+    erp, "production_exceptions", ids="id workshop_id work_order_id", words="exception_no exception_type status",
+    instants="report_time resolved_at",
+)
+outsourcing_order_items = table(
+    erp, "outsourcing_order_items", ids="id order_id material_id", numbers="quantity received_qty"
+)
+sales_order_lines = table(
+    erp, "sales_order_lines", ids="id material_id", words="order_no", counts="line_no priority", numbers="open_qty",
+    days="due_date",
 )
 
 # People's time

@@ -54,7 +54,7 @@ create view erp.bom_items as
 
 create view erp.bom_headers as
   select distinct i.bom_id as id, 'BOM-' || p."ProductNumber" as bom_no, null::bigint as project_id, null::bigint as machine_id,
-         true as is_latest, 'RELEASED'::text as status
+         i.bom_id as material_id, true as is_latest, 'RELEASED'::text as status
   from erp.bom_items i join adventureworks."Product" p on p."ProductID"::bigint = i.bom_id;
 
 create view erp.purchase_order_items as

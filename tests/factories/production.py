@@ -1,6 +1,6 @@
 """What is made?"""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import insert
@@ -40,4 +40,29 @@ class Production(Projects):
         return self._row(
             tables.work_orders, columns, work_order_no=number("WO"), task_name="机架装配", project_id=self.project,
             workshop_id=self.workshop, plan_start_date=TODAY,
+        )
+
+    def equipment(self, **columns: Any) -> int:
+        return self._row(
+            tables.equipment, columns, equipment_code=number("EQ"), equipment_name="立式加工中心",
+            workshop_id=self.workshop, keeper_id=lambda: self.user("曹阳"),
+        )
+
+    def work_report(self, work_order_id: int, report_time: datetime, **columns: Any) -> int:
+        """A progress report; its worker is made with it."""
+        return self._row(
+            tables.work_reports, columns, work_order_id=work_order_id, report_time=report_time, report_type="PROGRESS",
+            worker_id=self.worker,
+        )
+
+    def production_exception(self, report_time: datetime, **columns: Any) -> int:
+        return self._row(
+            tables.production_exceptions, columns, exception_no=number("EX"), exception_type="EQUIPMENT",
+            report_time=report_time, status="OPEN",
+        )
+
+    def sales_order_line(self, material_id: int, open_qty: Any, due_date: date, **columns: Any) -> int:
+        return self._row(
+            tables.sales_order_lines, columns, order_no=number("SO"), line_no=1, material_id=material_id,
+            open_qty=open_qty, due_date=due_date,
         )
