@@ -1,10 +1,15 @@
 """The jobs of stock, quality and outsourcing, over the demo factory, find exactly what its titles promise."""
 
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+import pytest
+from sqlalchemy import Connection, text
 
-from tests.infra.test_demo_jobs import levels, morning, promises
+from infra.local.demo import populate
+from tests.conftest import Perform
+from tests.evidence import messages
+from tests.infra.test_demo_jobs import DAYS, levels, morning, promises
 
 __all__ = ["morning"]
 
@@ -12,3 +17,19 @@ __all__ = ["morning"]
 def test_outsourcing_orders(morning: Any, db: Connection) -> None:
     morning("check_outsourcing_delivery_alerts", "15:00")
     assert levels(db, "OUTSOURCING_DELIVERY") == promises(db, "outsourcing_orders", "order_title")
+
+
+@pytest.mark.parametrize("day", DAYS, ids=str)
+def test_the_shortage_report_of_yesterday(day: date, db: Connection, perform: Perform) -> None:
+    populate(db, day)
+    yesterday = day - timedelta(days=1)
+    perform("daily_kit_check", f"{yesterday}T06:00+08:00")
+    perform("generate_shortage_alerts", f"{yesterday}T07:00+08:00")
+    perform("generate_shortage_daily_report", f"{day}T05:15+08:00")
+    report = db.execute(text("select * from belfry.shortage_daily_reports")).one()
+    cases = db.execute(text("select report_no from erp.shortage_reports")).scalars().all()
+    assert report.new_reports == sum("昨日新增" in case for case in cases)
+    assert report.resolved_reports == sum("解决）" in case and "计入昨日" in case and "不计入" not in case for case in cases)
+    assert report.new_alerts == report.pending_alerts > 10
+    assert all((report.level4_count, report.level3_count, report.level2_count, report.stoppage_count, report.kit_rate))
+    assert [message["type"] for message in messages(db)].count("DIGEST_SHORTAGE") == 1

@@ -19,6 +19,7 @@ from infra.local.demo import (
     production,
     projects,
     purchasing,
+    shortages,
     workload,
 )
 from infra.local.demo.rows import Factory
@@ -37,6 +38,7 @@ def populate(connection: Connection, day: date) -> None:
         production.populate(factory)
         purchasing.populate(factory)
         outsourcing.populate(factory)
+        shortages.populate(factory)
         workload.populate(factory)
         notifications.populate(factory)
         alerts.populate(factory)

@@ -52,7 +52,8 @@ create index movements_of_an_inventory on erp.inventory_transactions (inventory_
 -- What the daily reports ask of tables that 0003 made.
 create index goods_receipts_of_a_day on erp.goods_receipts (receipt_date);
 create index lines_by_promised_day on erp.purchase_order_items (promised_date);
-create index lines_by_required_day on erp.purchase_order_items (required_date);
+create index lines_by_required_day on erp.purchase_order_items (required_date) where promised_date is null;
+create index orders_by_due_day on erp.purchase_orders ((coalesce(promised_date, required_date)));
 create index orders_of_a_project on erp.purchase_orders (project_id) where status in ('APPROVED', 'ORDERED', 'PARTIAL_RECEIVED');
 create index boms_of_a_project on erp.bom_headers (project_id) where is_latest and status in ('APPROVED', 'RELEASED');
 
@@ -99,6 +100,7 @@ create table belfry.shortage_daily_reports (
   stoppage_hours numeric(20,2) not null,     -- wider than any sum of days and hours (D-47)
   execution_id uuid,
   calculated_at timestamptz not null);
+create index alerts_of_a_rule on belfry.alert_records (rule_id, triggered_at);
 create index shortages_by_time on belfry.material_shortages (created_at) where impact_type = 'STOP';
 
 -- ---------------------------------------------------------------- stock-takes (job M1)

@@ -1,0 +1,41 @@
+"""Over random rows, the jobs of stock, quality and outsourcing find what the rulebook says, and nothing else."""
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from tests.conftest import Perform
+from tests.factories import TODAY, Erp
+from tests.oracles import stock_quality as oracle
+
+SEEDS = [1, 2]
+
+
+def found(db: Connection, rule: str) -> dict[int, tuple[str, set[str]]]:
+    """The open alerts of a rule: level and recipients by target."""
+    query = text("""select a.target_id, a.base_level, a.recipients from belfry.alert_records a
+        join belfry.alert_rules r on r.id = a.rule_id where r.rule_code = :rule and a.status = 'PENDING'""")
+    return {row.target_id: (row.base_level, set(row.recipients)) for row in db.execute(query, {"rule": rule})}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_outsourcing_deliveries(seed: int, db: Connection, perform: Perform) -> None:
+    oracle.make_outsourcing(Erp(db), random.Random(seed), TODAY)
+    perform("check_outsourcing_delivery_alerts", f"{TODAY}T15:00+08:00")
+    expected = oracle.outsourcing(db, TODAY)
+    assert found(db, "OUTSOURCING_DELIVERY") == expected
+    assert len(expected) > 30
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_shortage_report(seed: int, db: Connection, perform: Perform) -> None:
+    yesterday = TODAY - timedelta(days=1)
+    oracle.make_shortage_day(Erp(db), random.Random(seed), yesterday)
+    expected = oracle.shortage_day(db, yesterday)
+    perform("generate_shortage_daily_report", f"{TODAY}T05:15+08:00")
+    row: dict[str, Any] = dict(db.execute(text("select * from belfry.shortage_daily_reports")).mappings().one())
+    assert {name: row[name] for name in expected} == expected
+    assert all(expected.values()), "a figure that is nothing proves nothing"
