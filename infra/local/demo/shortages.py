@@ -1,6 +1,4 @@
 """What did workshops report as missing by hand? Reports on both sides of yesterday's midnights."""
-# ruff: noqa: E501
-# A case is a line, and its Chinese counts double.
 
 from infra.local.demo.materials import MATERIAL
 from infra.local.demo.projects import PROJECT
