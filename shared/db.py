@@ -132,6 +132,12 @@ def sqlstate(error: BaseException) -> str | None:
     return fields.get("C") if isinstance(fields, dict) else None
 
 
+def refusal(error: DBAPIError) -> str:
+    """What the server said, without the statement and its parameters."""
+    fields = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return f"{fields.get('C')}: {fields.get('M')}" if isinstance(fields, dict) else type(error).__name__
+
+
 def is_retryable(error: BaseException) -> bool:
     """Whether the same statement may succeed later (fault rows 15-28)."""
     if isinstance(error, (PoolTimeout, ConnectionError, TimeoutError, Unavailable)):

@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, text
+from sqlalchemy.exc import DBAPIError
 
 from shared import db, executions, logs, notifications
 from shared.config import config
@@ -23,6 +24,7 @@ _ITEMS = text("""insert into belfry.execution_items (execution_id, item_type, it
   from jsonb_to_recordset(cast(:items as jsonb)) as i (item_type text, item_key text, status text, error text)
   on conflict (execution_id, item_type, item_key) do update set status = excluded.status, error = excluded.error,
     attempt = excluded.attempt""")
+_SAVEPOINT, _UNDO_PART = text("savepoint part"), text("rollback to savepoint part")
 _STEPS = text(
     """select item_key from belfry.execution_items
   where execution_id = cast(:id as uuid) and item_type = 'step' and status = 'succeeded'"""
@@ -69,6 +71,8 @@ class Run:
         self._items: list[dict[str, str]] = []
         self._failed_items = 0
         self._fan_out_wanted = False
+        self._parts_done = 0
+        self._part_failed: DBAPIError | None = None
         self._steps: set[str] | None = None
         self.rehearsal: Rehearsal | None = None
         self.log = logs.event
@@ -127,6 +131,31 @@ class Run:
     def wants_fan_out(self) -> None:
         """Notifications were written: their deliveries are made once, before the transaction ends."""
         self._fan_out_wanted = True
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """One of several questions that do not depend on each other, inside the one effect transaction.
+
+        What the database refuses (a view of the company's that lacks a column, a number that does not fit) is undone
+        and recorded as a failed item, and the other parts go on: the run ends partial. What would trouble every part
+        (the connection, the deadline, a lock) is raised; and when no part succeeds, the last refusal is.
+        """
+        self.check()
+        self.db.execute(_SAVEPOINT)  # one of the same name hides the last part's: nothing is to be released
+        before = dict(self.counters), list(self._items), self._failed_items, self._fan_out_wanted
+        try:
+            yield
+        except DBAPIError as error:
+            if db.is_retryable(error):
+                raise
+            self.connection.execute(_UNDO_PART)
+            self.counters, self._items, self._failed_items, self._fan_out_wanted = before
+            self._part_failed = error
+            self.item_failed("part", name, db.refusal(error))
+            logs.event("job_part_failed", level=40, part=name, error=db.refusal(error))
+        else:
+            self._parts_done += 1
+            self._items.append({"item_type": "part", "item_key": name, "status": "succeeded", "error": ""})
 
     def has_finished(self, step: str) -> bool:
         """Whether an earlier attempt of this tick has committed that step."""
@@ -226,6 +255,8 @@ class Run:
     def finish(self) -> str:
         """Commit effects and the finished execution together. Raises LeaseLost when another holder has the
         execution."""
+        if self._part_failed is not None and not self._parts_done:
+            raise self._part_failed
         state = "partial" if self._failed_items else "succeeded"
         if self._items or self._fan_out_wanted:
             if not self.in_transaction:
