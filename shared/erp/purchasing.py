@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Integer, Select, Text, and_, case, cast, func, literal, or_, select, type_coerce
+from sqlalchemy import Integer, Select, Text, and_, case, cast, exists, func, literal, or_, select, true, type_coerce
 from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 
 from shared.alerts import shift_level
@@ -94,8 +94,7 @@ def _open_lines(day: date) -> Select[Any]:
 
 def judged() -> Select[Any]:
     """All orders, for one received, closed or withdrawn ends its alert; but none with a line that cannot be judged."""
-    broken = select(_line.order_id).where(_broken)
-    return select(_order.id.label("target_id")).where(_order.id.not_in(broken))
+    return select(_order.id.label("target_id")).where(~_has_line(_broken))
 
 
 def unjudgeable() -> Select[Any]:
@@ -112,13 +111,17 @@ def unjudgeable() -> Select[Any]:
 
 def contradictions() -> Select[Any]:
     """Orders that are still open although everything has come, as data defects."""
-    rest = select(_line.order_id).where(or_(_broken, _line.received_qty < _line.quantity))
     return select(
         literal("PURCHASE_ORDER").label("item_type"), _order.order_no.label("item_key"),
         func.concat("everything has come, and the order is still ", _order.status).label("error"),
     ).outerjoin_from(purchase_orders, projects, _project.id == _order.project_id).where(
-        _running, _order.id.in_(select(_line.order_id)), _order.id.not_in(rest)
+        _running, _has_line(true()), ~_has_line(_broken), ~_has_line(_line.received_qty < _line.quantity)
     )
+
+
+def _has_line(condition: Any) -> Any:
+    """Whether the order has such a line; asked per order, for the lines of all orders are many."""
+    return exists().where(_line.order_id == _order.id, condition).correlate(purchase_orders)
 
 
 def counted() -> Select[Any]:

@@ -60,8 +60,8 @@ def _multiply(db: Connection, target: int, n: int) -> None:
           insert into erp.purchase_orders (order_no, supplier_id, project_id, status, buyer_id)
           select order_no || '-' || c || '-' || g, supplier_id, project_id, status, buyer_id
           from erp.purchase_orders, (select count(*) as c from erp.purchase_orders) o, generate_series(1, :n) g where id = :id returning id)
-        insert into erp.purchase_order_items (order_id, material_id, quantity, required_date)
-        select made.id, i.material_id, i.quantity, i.required_date from made, erp.purchase_order_items i where i.order_id = :id"""),
+        insert into erp.purchase_order_items (order_id, material_id, quantity, received_qty, required_date)
+        select made.id, i.material_id, i.quantity, i.received_qty, i.required_date from made, erp.purchase_order_items i where i.order_id = :id"""),
         {"n": n, "id": target})
 
 
