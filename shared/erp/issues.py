@@ -123,15 +123,16 @@ def of_kept_projects() -> Select[Any]:
 
 def overdue_contradictions(day: date) -> Select[Any]:
     """Overdue issues that are open and closed at once."""
-    return _contradictions().where(issues.c.due_date < day)
+    return contradictions().where(issues.c.due_date < day)
 
 
 def blocking_contradictions() -> Select[Any]:
     """Blocking issues that are open and closed at once."""
-    return _contradictions().where(blocks)
+    return contradictions().where(blocks)
 
 
-def _contradictions() -> Select[Any]:
+def contradictions() -> Select[Any]:
+    """Issues that are open and closed at once."""
     error = func.concat("status is ", issues.c.status, ", but it was closed at ", issues.c.closed_at)
     return select(literal("ISSUE").label("item_type"), issues.c.issue_no.label("item_key"), error.label("error")).where(
         contradictory

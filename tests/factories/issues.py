@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from shared.erp import tables
+from sqlalchemy import insert
+
+from shared.erp import side_tables, tables
 from tests.factories.projects import Projects
 from tests.factories.rows import LONG_AGO, number
 
 
 class Issues(Projects):
-    """Issues and their follow-ups."""
+    """Issues, their follow-ups, and what Belfry remembers of them."""
 
     def issue(self, **columns: Any) -> int:
         """An open question of medium priority without a due date."""
@@ -22,3 +24,9 @@ class Issues(Projects):
         return self._row(
             tables.issue_follow_ups, columns, issue_id=self.issue, follow_up_type="COMMENT", content="已联系供应商"
         )
+
+    def escalation(self, issue_id: int, **columns: Any) -> int:
+        """What Belfry remembers of an issue: of medium priority, and never moved."""
+        row = {"issue_id": issue_id, "priority": "MEDIUM"} | columns
+        self.conn.execute(insert(side_tables.issue_escalations).values(row))
+        return issue_id
