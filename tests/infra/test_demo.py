@@ -19,7 +19,8 @@ TABLES = text("""
     where n.nspname in ('erp', 'belfry') and c.relkind = 'r' order by 1""")
 INSTANTS = text("""
     select table_name, column_name from information_schema.columns
-    where table_schema = 'erp' and data_type = 'timestamp with time zone'""")
+    where table_schema = 'erp' and data_type = 'timestamp with time zone'
+      and column_name not in ('deadline', 'due_at', 'expected_start', 'expected_end')""")  # what is planned lies ahead
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from infra.local.demo import (
     production,
     projects,
     purchasing,
+    receivables,
+    sales,
     shortages,
     workload,
 )
@@ -39,6 +41,8 @@ def populate(connection: Connection, day: date) -> None:
         purchasing.populate(factory)
         outsourcing.populate(factory)
         shortages.populate(factory)
+        receivables.populate(factory)
+        sales.populate(factory)
         workload.populate(factory)
         notifications.populate(factory)
         alerts.populate(factory)
