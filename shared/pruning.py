@@ -2,7 +2,8 @@
 
 Before executions go, each job remembers the newest tick whose row goes (`pruned_through`): a trigger of a tick up to
 there is a duplicate for ever. Deliveries outlive the longest life of a Pub/Sub message (31 days) by far, so a replay
-never finds a key missing (P5, P12).
+never finds a key missing (P5, P12). What somebody has read in the inbox is not forgotten here but by
+cleanup_old_data.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ _BATCHES = {
       delete from belfry.notification_deliveries where id in (
         select id from belfry.notification_deliveries
         where created_at < cast(:now as timestamptz) - make_interval(days => :deliveries_days)
-          and state in ('sent', 'delivered', 'suppressed', 'dead', 'expired', 'cancelled') limit :batch)""",
+          and state in ('sent', 'delivered', 'suppressed', 'dead', 'expired', 'cancelled')
+          and (channel <> 'system' or state not in ('sent', 'delivered')
+               or read_at is null and created_at < cast(:now as timestamptz) - make_interval(days => :unread_days))
+        limit :batch)""",
     "messages": """
       update belfry.notifications set facts = '{}' where id in (
         select n.id from belfry.notifications n

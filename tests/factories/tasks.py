@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from shared.erp import tables
 from shared.taskboard.tables import task_cycles, task_recurrence
@@ -37,4 +37,6 @@ class Tasks(Projects):
         )
 
     def log(self, **columns: Any) -> int:
-        return self._row(tables.system_logs, columns, at=LONG_AGO, level="INFO", message="signed in")
+        row = {"at": LONG_AGO, "level": "INFO", "message": "signed in"} | columns
+        made = text("insert into erp.system_logs (at, level, message) values (:at, :level, :message) returning id")
+        return int(self.conn.execute(made, row).scalar_one())

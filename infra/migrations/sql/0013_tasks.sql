@@ -109,3 +109,25 @@ create sequence belfry.duty_task_no_seq;
 -- ---------------------------------------------------------------- rules
 insert into belfry.alert_rules (rule_code, name, rule_type, target_type, notify_roles, escalates) values
   ('TASK_PROGRESS_WARNING', '{"zh": "任务进度预警", "en": "Task behind its time"}', 'SCHEDULE_DELAY', 'WORK_TASK', '{}', false);
+
+-- ---------------------------------------------------------------- cleaning up
+create index read_messages on belfry.notification_deliveries (created_at)
+  where channel = 'system' and state in ('sent', 'delivered') and read_at is not null;
+
+-- The monthly partitions of the log and when each ends; none where a company's log is no partitioned table.
+create view belfry.v_log_partitions as
+  select c.oid::regclass::text as partition, greatest(c.reltuples, 0)::bigint as estimated_rows,
+         (regexp_match(pg_get_expr(c.relpartbound, c.oid), $$TO \('([^']+)'\)$$))[1]::timestamptz as ends
+  from pg_inherits i join pg_class c on c.oid = i.inhrelid
+  where i.inhparent = to_regclass('erp.system_logs');
+
+-- Drop a partition of the log that ended by then; false when there is none of that name. The catalogue quotes the name.
+create function belfry.drop_log_partition(p_partition text, p_before timestamptz) returns boolean
+language plpgsql set lock_timeout = '3s' as $$
+begin
+  if not exists (select from belfry.v_log_partitions where partition = p_partition and ends <= p_before) then
+    return false;
+  end if;
+  execute 'drop table ' || to_regclass(p_partition);
+  return true;
+end $$;

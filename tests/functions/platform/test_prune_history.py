@@ -102,6 +102,27 @@ def test_a_delivery_s_key_outlives_every_message_that_could_name_it(db: Connecti
     assert rows == [("k200", True, True), ("k60", False, False)]
 
 
+def test_the_inbox_keeps_what_nobody_read_and_leaves_what_was_read_to_the_clean_up(db: Connection, perform: Perform) -> None:
+    """One owner for each row: read in-app messages are cleanup_old_data's."""
+    db.execute(
+        text("""with n as (
+                  insert into belfry.notifications (dedupe_key, type, severity, not_after, fanned_out, created_at)
+                  select 'k' || d, 'ALERT', 'INFO', '2026-01-01', true, date '2026-03-01' - d
+                  from unnest(array[200, 800]) d returning id, created_at)
+                insert into belfry.notification_deliveries (notification_id, user_id, channel, state, not_after, created_at,
+                  read_at)
+                select id, u, 'system', case u when 3 then 'expired' else 'sent' end, '2026-01-01', created_at,
+                       case u when 1 then created_at end
+                from n, unnest(array[1, 2, 3]) u""")
+    )
+    assert perform("prune_history", NOW)["counters"]["deliveries"] == 3
+    rows = db.execute(
+        text("""select n.dedupe_key, d.user_id from belfry.notification_deliveries d
+                join belfry.notifications n on n.id = d.notification_id order by 1, 2""")
+    ).all()
+    assert rows == [("k200", 1), ("k200", 2), ("k800", 1)]
+
+
 def test_an_old_tick_that_never_had_a_row_still_runs(db: Connection, perform: Perform) -> None:
     add_job(db, "effective")
     perform("prune_history", NOW)
