@@ -21,6 +21,15 @@ create index allocations_by_end on erp.resource_allocations (end_date);
 create index timesheets_by_day on erp.timesheets (work_date);
 create index labor_costs_of_a_period on erp.project_costs (period) where source_module = 'TIMESHEET' and source_type = 'LABOR_COST';
 
+-- ---------------------------------------------------------------- working time (job 12)
+-- Workdays from a day to another, both counted: Mondays to Fridays, corrected by what the calendar says otherwise (rulebook 6.8).
+create function belfry.workdays(p_first date, p_last date) returns int language sql stable as $$
+  select case when p_last < p_first then 0 else (
+    (select sum(s * (5 * floor(n / 7.0) + least(n - 7 * floor(n / 7.0) + 1, 5)))
+     from (values (1, p_last - date '1970-01-05'), (-1, p_first - 1 - date '1970-01-05')) as edge (s, n))
+    + coalesce((select sum(case when is_workday then 1 else -1 end) from belfry.biz_calendar
+                where day between p_first and p_last and is_workday <> (extract(isodow from day) < 6)), 0))::int end $$;
+
 -- ---------------------------------------------------------------- progress (job 13)
 create table belfry.project_progress_summary (   -- what boards show of a project; the percentage is also written back to erp.projects
   project_id bigint primary key,
