@@ -156,3 +156,15 @@ def read(env: Mapping[str, str]) -> Config:
 def config() -> Config:
     """The settings of this process."""
     return read(os.environ)
+
+
+def credential(ref: str) -> str:
+    """The secret that a source or an instance names: CREDENTIAL_<REF> of this process's environment, never of a table.
+
+    Raises ConfigError naming the variable.
+    """
+    name = "CREDENTIAL_" + "".join(c if c.isalnum() else "_" for c in ref.upper())
+    secret = os.environ.get(name, "")
+    if not secret or secret != secret.strip():
+        raise ConfigError(f"{name} must be set, without white space around it")
+    return secret

@@ -304,7 +304,12 @@ def fifty_thousand_rows_are_done_within_the_jobs_timeout(job: Case, db: Connecti
     """A-12"""
     target = job.arrange(Erp(db), job.day)
     job.multiply(db, target, MANY - 1)
-    db.execute(text("analyze"))
+    for table in db.execute(
+        text("select oid::regclass::text from pg_class where relnamespace = 'erp'::regnamespace and relkind = 'r'")
+    ):
+        db.execute(
+            text(f"analyze {table[0]}")
+        )  # as autovacuum would have by then; the alerts' own tables are as they are
     before, begun = job.made(db), time.monotonic()
     answer = perform(job.job_id, job.at())
     took = time.monotonic() - begun

@@ -37,6 +37,7 @@ MAY_TOUCH = {
     "config.py",
     "identity.py",
     "push.py",
+    "remote.py",
 }
 # The one room of its area that asks instead of telling what to ask: it connects to the instances that are watched.
 ASKS = {ROOT / "shared/databases/instances.py"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import date
@@ -20,6 +21,7 @@ from infra.local.pubsub import LocalPubSub
 from infra.local.pubsub.clock import Clock, RealClock
 from infra.local.scheduler import LocalScheduler
 from infra.local.sinks import Sinks
+from infra.local.sources import Sources
 from infra.local.ticks import SWEEPERS, Poster
 from shared import reload, scheduler_api
 from shared.cronfile import CronFile, load
@@ -95,6 +97,9 @@ class Cloud:
         signer = Signer(folder / "oidc")
         sinks = Sinks(folder / "sinks", clock.now)
         smtp = await self._up(sinks.start, sinks.stop)
+        credential = secrets.token_urlsafe(32)
+        systems = Sources(credential, demo.integration.rows(self._day), demo.integration.FAULTS)
+        self._running.callback(systems.release)
         pubsub = self._real.get("PUBSUB_EMULATOR_HOST")
         if pubsub is None:
             local = LocalPubSub(folder / "pubsub", signer)
@@ -112,13 +117,19 @@ class Cloud:
         }
         host = FunctionHost(
             ROOT,
-            {**self.environment, **self._channels(smtp), "DB_POOL_SIZE": "4"},
+            {
+                **self.environment,
+                **self._channels(smtp),
+                "DB_POOL_SIZE": "4",
+                f"CREDENTIAL_{demo.integration.CREDENTIAL}": credential,
+            },
             processes=self._processes,
             keep_warm=self._warm(),
             logs=folder / "logs",
         )
         self._running.push_async_callback(host.stop)
-        gateway = Gateway(host, sinks.routes(), listener=listener, now=self._clock.now if self._clock else None)
+        outside = [*sinks.routes(), *systems.routes()]
+        gateway = Gateway(host, outside, listener=listener, now=self._clock.now if self._clock else None)
         await self._up(gateway.start, gateway.stop)
         session = await self._running.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))

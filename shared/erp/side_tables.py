@@ -105,3 +105,19 @@ plan_exceptions = table(
     belfry, "plan_exceptions", key="plan_version code subject", ids="material_id workshop_id",
     words="plan_version code subject", numbers="qty", days="day wanted", documents="facts", uuids="execution_id",
 )
+
+# Synchronisation (0015_integration.sql)
+sync_sources = table(
+    belfry, "sync_sources", ids="id owner_id", counts="position batch_size failed_runs", flags="enabled",
+    words="source_code source_name direction entity endpoint credential_ref conflict_policy time_zone watermark"
+          " stop_reason last_error",
+    instants="watermark_at last_full_at stopped_at next_try_at created_at",
+)
+sync_external_refs = table(
+    belfry, "sync_external_refs", key="source_id external_key", ids="source_id local_id",
+    words="external_key local_table row_hash local_hash", instants="synced_at", flags="is_deleted",
+)
+sync_errors = table(
+    belfry, "sync_errors", ids="id source_id", words="external_key error", documents="payload", counts="attempts",
+    instants="next_retry_at resolved_at first_seen_at", uuids="execution_id",
+)

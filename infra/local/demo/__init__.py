@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from infra.local.demo import (
     alerts,
+    integration,
     issues,
     materials,
     milestones,
@@ -45,4 +46,5 @@ def populate(connection: Connection, day: date) -> None:
         sales.populate(factory)
         workload.populate(factory)
         notifications.populate(factory)
+        integration.populate(factory)
         alerts.populate(factory)
