@@ -274,14 +274,14 @@ def the_number_of_statements_does_not_depend_on_the_rows(job: Case, db: Connecti
     perform(job.job_id, job.at(-2))  # opens the connection
     target = job.arrange(Erp(db), job.day)
     taken = []
-    for tick, more in enumerate((9, 990)):
+    for tick, more in enumerate((9, 9990)):
         job.multiply(db, target, more)
         before = job.made(db)
         with counted_statements(db) as statements:
             answer = perform(job.job_id, job.at(tick))
         assert job.made(db) != before
         if isinstance(job, AlertJob):
-            assert answer["counters"]["created"] == (10, 990)[tick]
+            assert answer["counters"]["created"] == (10, 9990)[tick]
         taken.append(statements)
     few, many = taken
     assert few == many

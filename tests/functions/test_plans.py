@@ -29,8 +29,10 @@ JOBS = dict(cronfile.load(ROOT / "cron.yaml").jobs)
 HEAVIEST = {
     "check_overdue_issues": "erp.issues set status = 'CLOSED', closed_at = now()",
     "check_blocking_issues": "erp.issues set status = 'CLOSED', closed_at = now()",
+    "check_issue_timeout_escalation": "erp.issues set status = 'CLOSED', closed_at = now()",
     "check_milestone_alerts": "erp.project_milestones set status = 'COMPLETED', actual_date = planned_date",
     "check_task_delay_alerts": "erp.project_tasks set status = 'DONE', actual_end = plan_end",
+    "check_work_report_timeout": "erp.work_orders set status = 'COMPLETED'",
     "check_delivery_delay": "erp.purchase_orders set status = 'COMPLETED'",
     "check_outsourcing_delivery_alerts": "erp.outsourcing_orders set status = 'COMPLETED'",
     "check_overdue_receivable_alerts": "erp.invoices set payment_status = 'PAID'",
