@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONPATH := .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser lint types tick day check reload replay faults bench lock clean
+.PHONY: help setup run test browser mariadb lint types tick day check reload replay faults bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -44,11 +44,14 @@ replay: setup ## look at messages again: ARGS="--since T [--channel C] [--apply]
 check: setup ## judge cron.yaml
 	$(BIN)/python -m infra check $(ARGS)
 
-test: $(VENV)/.tested browser lint types ## everything CI runs
+test: $(VENV)/.tested browser mariadb lint types ## everything CI runs
 	$(BIN)/pytest -n $(WORKERS) --reruns 1 $(ARGS)
 
 browser: ## Chromium and a Chinese font for the browser tests (Debian)
 	@command -v chromium >/dev/null && fc-list 2>/dev/null | grep -qi "noto.*cjk" || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk fontconfig >/dev/null)
+
+mariadb: ## a MariaDB server for the tests that watch one (Debian); without root or network they are skipped
+	@test -x /usr/sbin/mariadbd || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mariadb-server-core >/dev/null) || echo "no mariadb-server-core: the tests that watch a MariaDB are skipped"
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from shared.config import config
 _context: ContextVar[dict[str, Any]] = ContextVar("log_context", default={})  # noqa: B039 (never mutated: replaced by bind)
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _SECRETS = (
-    (re.compile(r"(postgres(?:ql)?(?:\+\w+)?://[^:/\s@]*):[^@\s]+@"), r"\1:***@"),
+    (re.compile(r"((?:postgres(?:ql)?|mysql|mariadb)(?:\+\w+)?://[^:/\s@]*):[^@\s]+@"), r"\1:***@"),
     (re.compile(r"(?i)\b(bearer)\s+[\w.~+/=-]+"), r"\1 ***"),
     (re.compile(r"(?i)\b(key|token|password|secret|access_key_id|signature)(=|\"?:\s*\"?)[^\s&\",}]+"), r"\1\2***"),
     (re.compile(r"\b(1[3-9]\d)\d{4}(\d{4})\b"), r"\1****\2"),
