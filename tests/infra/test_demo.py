@@ -16,7 +16,7 @@ from shared.db import new_engine
 DAYS = [date(2026, 3, 2), date(2026, 11, 22)]
 TABLES = text("""
     select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname in ('erp', 'belfry') and c.relkind = 'r' order by 1""")
+    where n.nspname in ('erp', 'belfry') and c.relkind in ('r', 'p') and not c.relispartition order by 1""")
 INSTANTS = text("""
     select table_name, column_name from information_schema.columns
     where table_schema = 'erp' and data_type = 'timestamp with time zone'

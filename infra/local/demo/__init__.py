@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from infra.local.demo import (
     alerts,
+    duties,
     integration,
     issues,
     materials,
@@ -23,6 +24,8 @@ from infra.local.demo import (
     receivables,
     sales,
     shortages,
+    system_logs,
+    tasks,
     workload,
 )
 from infra.local.demo.rows import Factory
@@ -47,4 +50,7 @@ def populate(connection: Connection, day: date) -> None:
         workload.populate(factory)
         notifications.populate(factory)
         integration.populate(factory)
+        tasks.populate(factory)
+        duties.populate(factory)
+        system_logs.populate(factory)
         alerts.populate(factory)
