@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +11,6 @@ from typing import Any
 from shared.errors import ConfigError
 
 CHANNELS = ("system", "email", "wechat", "sms")
-_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}
 
 
@@ -152,19 +150,6 @@ def read(env: Mapping[str, str]) -> Config:
     if r.errors:
         raise ConfigError("environment: " + "; ".join(r.errors))
     return config
-
-
-def credential(ref: str) -> str:
-    """The secret that an instance's `credential_ref` names: the URL of a database that is watched.
-
-    Raises ConfigError with the name, never the value.
-    """
-    if not _NAME.fullmatch(ref):  # perhaps the secret itself, put in the wrong place: it is not repeated
-        raise ConfigError("credential_ref is not the name of a secret, like ERP_DATABASE_URL")
-    value = os.environ.get(ref, "").strip()
-    if not value:
-        raise ConfigError(f"credential {ref} is not set: give this function a secret of that name")
-    return value
 
 
 @cache

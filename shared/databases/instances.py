@@ -8,6 +8,7 @@ any transaction: `survey` asks a few instances at a time from threads of its own
 from __future__ import annotations
 
 import queue
+import re
 import ssl
 import threading
 import time
@@ -31,6 +32,7 @@ DRIVERS = {
     "MYSQL": (("mysql", "mariadb"), "mysql+pymysql"),
 }
 REFUSALS = ("28", "42", "3D", 1044, 1045, 1049, 1142, 1227)  # who we are or what we may: trying again changes nothing
+_REF = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 A = TypeVar("A")
 
 
@@ -195,6 +197,8 @@ def address(instance: Instance) -> URL:
     """
     if instance.db_type not in DRIVERS:
         raise NotRead(f"type {instance.db_type} cannot be read yet, only {' and '.join(DRIVERS)}")
+    if not _REF.fullmatch(instance.credential_ref):  # perhaps the secret itself, in the wrong place: it is not repeated
+        raise NotRead("credential_ref is not the name of a secret")
     try:
         url = make_url(credential(instance.credential_ref))
     except ConfigError as error:

@@ -16,7 +16,7 @@ class Databases(Rows):
         """An active Postgres whose credential nobody has set."""
         return self._row(
             tables.db_instances, columns, name=number("db"), db_type="POSTGRESQL", host="127.0.0.1", port=0,
-            credential_ref="WATCHED_POSTGRES_URL", is_active=True,
+            credential_ref="watched-postgres", is_active=True,
         )  # fmt: skip
 
     def db_instance_check(self, instance_id: int, **columns: Any) -> None:

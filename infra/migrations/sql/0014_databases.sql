@@ -7,7 +7,7 @@ create table belfry.db_instances (
   db_type text not null check (db_type in ('POSTGRESQL', 'MYSQL', 'SQLSERVER', 'ORACLE')),   -- MYSQL is MariaDB too
   host text not null,
   port int not null check (port between 0 and 65535),   -- 0: as the credential says
-  credential_ref text not null,                         -- the name of the environment variable (secret) that holds the URL; never the URL
+  credential_ref text not null,                         -- the secret CREDENTIAL_<REF> holds the SQLAlchemy URL; never the URL itself
   is_active boolean not null default true,
   main_version text);
 

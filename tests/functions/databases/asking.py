@@ -11,15 +11,21 @@ from sqlalchemy import Connection
 from shared.databases import instances
 from tests.watched import postgres
 
-REF = "WATCHED_POSTGRES_URL"  # what factories' instances name
-CLOSED = "CLOSED_POSTGRES_URL"  # nobody listens there
+REF = "watched-postgres"  # what factories' instances name
+CLOSED = "closed-postgres"  # nobody listens there
+
+
+def variable(ref: str) -> str:
+    """Where a function finds the secret of that name."""
+    return "CREDENTIAL_" + ref.upper().replace("-", "_")
 
 
 @contextmanager
 def secrets(**values: str) -> Iterator[None]:
-    """Secrets as a function finds them, and no pause between tries."""
+    """Secrets as a function finds them, by the names that instances give them, and no pause between tries."""
     pause, instances.PAUSE = instances.PAUSE, 0.01
-    given = {CLOSED: "postgresql://watch:hidden@127.0.0.1:1/postgres", **values}
+    named = {CLOSED: "postgresql://watch:hidden@127.0.0.1:1/postgres", **values}
+    given = {variable(name): value for name, value in named.items()}
     os.environ.update(given)
     try:
         yield

@@ -19,7 +19,7 @@ from tests.acceptance import AlertJob, RowsJob
 from tests.conftest import Perform
 from tests.evidence import alerts
 from tests.factories import TODAY, Erp
-from tests.functions.databases.asking import CLOSED, REF, a_server, secrets
+from tests.functions.databases.asking import CLOSED, REF, a_server, secrets, variable
 from tests.watched import mariadb, postgres, run_sql, speaking_to
 
 JOB = "collect_database_sizes"
@@ -69,7 +69,7 @@ def watched(server: str) -> Iterator[str]:
 
 # ---------------------------------------------------------------- what every job promises
 def _unreadable(erp: Erp, day: date) -> str:
-    erp.db_instance(credential_ref="NOBODY_SET_THIS_URL")
+    erp.db_instance(credential_ref="nobody_set_this")
     return "DB_INSTANCE"
 
 
@@ -99,7 +99,7 @@ def a_server_that_exaggerates(db: Connection) -> Iterator[str]:
 def _grow(erp: Erp, day: date) -> Any:
     instance = erp.db_instance()
     erp.database_size(instance, day - timedelta(days=1), 40 * GB, database_name="shop")
-    tell(os.environ[REF], "shop", 60)
+    tell(os.environ[variable(REF)], "shop", 60)
 
 
 def _violate_failed(erp: Erp, day: date) -> int:
@@ -126,7 +126,7 @@ CASES = [
     ),
     AlertJob(
         JOB, "DB_CAPACITY_GROWTH", clock="03:00", around=a_server_that_exaggerates, violate=_grow, spoil=_unreadable,
-        clear=lambda db, target: tell(os.environ[REF], "shop", 41), multiply=lambda db, target, n: None,
+        clear=lambda db, target: tell(os.environ[variable(REF)], "shop", 41), multiply=lambda db, target, n: None,
         reasons={
             "a_worse_level_upgrades_the_same_alert_and_tells_once": "one level: fast growth is a warning",
             "a_rule_that_is_switched_off_says_nothing_and_touches_no_alert":
@@ -171,8 +171,8 @@ def test_every_database_of_a_mariadb_is_measured(maria: str, db: Connection, per
         root.exec_driver_sql("create database if not exists empty_one")
         root.exec_driver_sql("create table if not exists shop.t (x longtext) engine = myisam")
         root.exec_driver_sql("insert into shop.t values (repeat('x', 3 * 1024 * 1024))")
-    Erp(db).db_instance(name="my", db_type="MYSQL", credential_ref="WATCHED_MYSQL_URL")
-    with secrets(WATCHED_MYSQL_URL=maria):
+    Erp(db).db_instance(name="my", db_type="MYSQL", credential_ref="watched_mysql")
+    with secrets(watched_mysql=maria):
         answer = perform(JOB, THREE)
     assert answer["state"] == "succeeded", items(db)
     assert [(row.database_name, row.size_mb) for row in sizes(db)] == [("empty_one", 0), ("shop", 3)]
@@ -214,8 +214,8 @@ def test_a_missing_partition_is_made_before_the_first_row(watched: str, db: Conn
 def test_a_database_whose_size_may_not_be_read_is_an_item(watched: str, db: Connection, perform: Perform) -> None:
     run_sql(watched, "create role watcher login", "create database hidden_one", "revoke connect on database hidden_one from public")
     try:
-        Erp(db).db_instance(name="pg", credential_ref="WATCHER_URL")
-        with secrets(WATCHER_URL=watched.replace("belfry@", "watcher@")):
+        Erp(db).db_instance(name="pg", credential_ref="watcher")
+        with secrets(watcher=watched.replace("belfry@", "watcher@")):
             answer = perform(JOB, THREE)
         assert (answer["state"], items(db)) == ("partial", {"pg/hidden_one": "its size may not be read"})
         assert {row.database_name for row in sizes(db)} == {"postgres", "shop"}
@@ -234,13 +234,13 @@ def test_the_sizes_of_a_past_day_cannot_be_read_any_more(watched: str, db: Conne
     ({"db_type": "SQLSERVER"}, "type SQLSERVER cannot be read yet, only POSTGRESQL and MYSQL"),
     ({"db_type": "ORACLE"}, "type ORACLE cannot be read yet"),
     ({"db_type": "MYSQL"}, f"credential {REF} opens no MYSQL"),
-    ({"credential_ref": "NOT_THERE_URL"}, "credential NOT_THERE_URL is not set"),
+    ({"credential_ref": "not_there"}, "CREDENTIAL_NOT_THERE must be set"),
     ({"credential_ref": "postgresql://root:geheim@db/x"}, "credential_ref is not the name of a secret"),
-    ({"credential_ref": "BROKEN_URL"}, "credential BROKEN_URL is not a database URL"),
+    ({"credential_ref": "broken"}, "credential broken is not a database URL"),
     ({"host": "db7.example.com"}, f"credential {REF} is for another server than db7.example.com:0"),
     ({"port": 5}, f"credential {REF} is for another server than 127.0.0.1:5"),
     ({"credential_ref": CLOSED}, "Can't create a connection to host 127.0.0.1 and port 1"),
-    ({"credential_ref": "STRANGER_URL"}, 'role "stranger" does not exist'),
+    ({"credential_ref": "stranger"}, 'role "stranger" does not exist'),
 ])
 def test_an_instance_that_cannot_be_read_stops_no_other(
     columns: dict[str, Any], said: str, watched: str, db: Connection, perform: Perform
@@ -248,7 +248,7 @@ def test_an_instance_that_cannot_be_read_stops_no_other(
     erp = Erp(db)
     erp.db_instance(name="bad", **columns)
     erp.db_instance(name="good")
-    with secrets(BROKEN_URL="no url at all", STRANGER_URL=watched.replace("belfry@", "stranger:geheim@")):
+    with secrets(broken="no url at all", stranger=watched.replace("belfry@", "stranger:geheim@")):
         answer = perform(JOB, THREE)
     assert answer["state"] == "partial"
     assert list(items(db)) == ["bad"]
@@ -259,8 +259,8 @@ def test_an_instance_that_cannot_be_read_stops_no_other(
 
 
 def test_a_wrong_password_is_told_without_it(maria: str, db: Connection, perform: Perform, caplog: Any) -> None:
-    Erp(db).db_instance(name="my", db_type="MYSQL", credential_ref="WATCHED_MYSQL_URL")
-    with secrets(WATCHED_MYSQL_URL=maria.replace("s3cret%3Aword", "falsch%21")):
+    Erp(db).db_instance(name="my", db_type="MYSQL", credential_ref="watched_mysql")
+    with secrets(watched_mysql=maria.replace("s3cret%3Aword", "falsch%21")):
         assert perform(JOB, THREE)["state"] == "partial"
     assert "1045: Access denied" in items(db)["my"]
     everywhere = f"{items(db)} {caplog.text} {alerts(db)}"
@@ -329,9 +329,9 @@ class Slow:
 @GIVES_UP
 def test_an_instance_that_never_answers_is_given_up(watched: str, db: Connection, perform: Perform) -> None:
     erp = Erp(db)
-    erp.db_instance(name="silent", credential_ref="SILENT_URL")
+    erp.db_instance(name="silent", credential_ref="silent")
     erp.db_instance(name="good")
-    with Slow() as slow, secrets(SILENT_URL=f"postgresql://x@127.0.0.1:{slow.port}/x"):
+    with Slow() as slow, secrets(silent=f"postgresql://x@127.0.0.1:{slow.port}/x"):
         began = time.monotonic()
         params = {"connect_seconds": 1, "tries": 2, "instance_seconds": 5}
         assert perform(JOB, THREE, params=params, kind="manual")["state"] == "partial"
@@ -343,13 +343,13 @@ def test_an_instance_that_never_answers_is_given_up(watched: str, db: Connection
 @GIVES_UP
 def test_what_the_deadline_left_over_is_skipped_and_first_the_next_time(watched: str, db: Connection, perform: Perform) -> None:
     erp = Erp(db)
-    slow_ones = [erp.db_instance(name=f"slow{n}", credential_ref="SILENT_URL") for n in range(2)]
+    slow_ones = [erp.db_instance(name=f"slow{n}", credential_ref="silent") for n in range(2)]
     late = erp.db_instance(name="late")
     for instance in slow_ones:
         erp.db_instance_check(instance, kind="SIZES", attempted_at="2026-01-01T00:00Z", failed_days=0)
     erp.db_instance_check(late, kind="SIZES", attempted_at="2026-01-02T00:00Z", failed_days=0)
     register_with_timeout(db, 9)
-    with Slow() as slow, secrets(SILENT_URL=f"postgresql://x@127.0.0.1:{slow.port}/x"):
+    with Slow() as slow, secrets(silent=f"postgresql://x@127.0.0.1:{slow.port}/x"):
         params = {"connect_seconds": 4, "tries": 1, "instance_seconds": 5, "workers": 1, "reserve_seconds": 4}
         answer = perform(JOB, THREE, params=params, kind="manual")
     assert answer["state"] == "partial", answer
@@ -369,7 +369,7 @@ def register_with_timeout(db: Connection, seconds: int) -> None:
 
 @GIVES_UP
 def test_no_transaction_is_open_while_an_instance_is_asked(watched: str, db: Connection, perform: Perform) -> None:
-    Erp(db).db_instance(name="silent", credential_ref="SILENT_URL")
+    Erp(db).db_instance(name="silent", credential_ref="silent")
     seen: list[str] = []
 
     def look() -> None:
@@ -377,7 +377,7 @@ def test_no_transaction_is_open_while_an_instance_is_asked(watched: str, db: Con
         seen.extend(db.execute(text("""select state from pg_stat_activity where datname = current_database()
             and pid <> pg_backend_pid() and backend_type = 'client backend'""")).scalars())
 
-    with Slow() as slow, secrets(SILENT_URL=f"postgresql://x@127.0.0.1:{slow.port}/x"):
+    with Slow() as slow, secrets(silent=f"postgresql://x@127.0.0.1:{slow.port}/x"):
         looker = threading.Thread(target=look)
         looker.start()
         perform(JOB, THREE, params={"connect_seconds": 3, "tries": 1}, kind="manual")

@@ -55,7 +55,7 @@ def _made(db: Connection) -> list[Any]:
 
 
 def _unreadable(erp: Erp, day: date) -> str:
-    erp.db_instance(credential_ref="NOBODY_SET_THIS_URL")
+    erp.db_instance(credential_ref="nobody_set_this")
     return "DB_INSTANCE"
 
 
@@ -139,8 +139,8 @@ def test_the_accounts_of_a_mariadb_are_read_with_what_they_may_do(maria: str, db
         for statement in ("create database if not exists shop", "create user app@localhost identified by 'geheim' account lock",
                           "grant select, insert on shop.* to app@localhost", "create role reader", "grant reader to app@localhost"):  # fmt: skip
             root.exec_driver_sql(statement)
-    Erp(db).db_instance(name="my", db_type="MYSQL", credential_ref="WATCHED_MYSQL_URL")
-    with secrets(WATCHED_MYSQL_URL=maria):
+    Erp(db).db_instance(name="my", db_type="MYSQL", credential_ref="watched_mysql")
+    with secrets(watched_mysql=maria):
         assert perform(JOB, ONE)["state"] == "succeeded"
         found = accounts(db)
         app, root_account = found["app@localhost"], found["root@localhost"]
@@ -259,7 +259,7 @@ def test_an_instance_that_fails_on_two_days_is_told(db: Connection, perform: Per
 def test_the_run_is_closed_however_its_instances_ended(watched: str, db: Connection, perform: Perform) -> None:
     """Upstream called an undefined function at the end, so no session was ever closed (D-58)."""
     erp = Erp(db)
-    for number, ref in enumerate((REF, CLOSED, "NOT_SET_URL")):
+    for number, ref in enumerate((REF, CLOSED, "not_set")):
         erp.db_instance(name=f"i{number}", credential_ref=ref)
     perform(JOB, ONE)
     row = db.execute(text("select state, finished_at is not null as ended from belfry.job_executions where job_id = :j"), {"j": JOB}).one()
