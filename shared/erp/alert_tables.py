@@ -16,6 +16,7 @@ alert_records = table(
     column("id", BigInteger),
     column("alert_no", Text),
     column("rule_id", BigInteger),
+    column("target_type", Text),
     column("target_id", BigInteger),
     column("target_no", Text),
     column("target_name", Text),
@@ -25,6 +26,7 @@ alert_records = table(
     column("facts", JSONB),
     column("recipients", ARRAY(Text)),
     column("status", Text),
+    column("handle_result", Text),
     column("level_changed_at", DateTime(timezone=True)),
     schema="belfry",
 )

@@ -33,3 +33,10 @@ def test_the_shortage_report_of_yesterday(day: date, db: Connection, perform: Pe
     assert report.new_alerts == report.pending_alerts > 10
     assert all((report.level4_count, report.level3_count, report.level2_count, report.stoppage_count, report.kit_rate))
     assert [message["type"] for message in messages(db)].count("DIGEST_SHORTAGE") == 1
+
+
+def test_specifications(morning: Any, db: Connection) -> None:
+    morning("daily_spec_match_check", "09:00")
+    requirement = text("""select r.requirement_id, a.base_level from belfry.alert_records a join belfry.spec_match_records r
+        on r.match_target_id = a.target_id and r.match_type || '_ITEM' = a.target_type where a.status = 'PENDING'""")
+    assert {row.requirement_id: row.base_level for row in db.execute(requirement)} == promises(db, "spec_requirements", "material_name")

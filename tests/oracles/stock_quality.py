@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
+import unicodedata
 from collections import defaultdict
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from difflib import SequenceMatcher
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -277,3 +280,122 @@ def _arrivals(db: Connection, day: date) -> tuple[int, int, int]:
         runs = orders[line.order_id].status in ("APPROVED", "ORDERED", "PARTIAL_RECEIVED", "RECEIVED", "COMPLETED")
         expected += runs and due(line) == day and line.quantity > line.received_qty - since[line.id]
     return expected, arrived, late
+
+
+# ---------------------------------------------------------------- job 3
+TEXTS = ("HG20 精密级 行程 100mm", "HG20 普通级 行程 100mm", "HG20 精密级 行程 104mm", "HG25 精密级", "完全不同的另一种东西", "hg20精密级行程100MM")
+BRANDS, MODELS = (None, "THK", "thk", "HIWIN"), (None, "HSR20", "ＨＳＲ２０", "HSR25")
+
+
+def make_specifications(erp: Erp, rng: random.Random, day: date) -> None:
+    factory = Factory(erp.conn, day)
+    people, projects = people_and_projects(erp)
+    silent = erp.project()
+    materials = [
+        erp.material(material_code=f"M-{n}", material_name=rng.choice(("直线导轨", "直线导轨副", "滚珠丝杠")), brand=rng.choice(BRANDS),
+                     model=rng.choice(MODELS), is_key_material=rng.random() < 0.2, buyer_id=rng.choice(people))
+        for n in range(12)
+    ]  # fmt: skip
+    requirements = []
+    for number in range(1, 61):
+        requirements.append((
+            number, rng.choice([p for p in projects if p]), rng.choice([None, *(f"M-{n}" for n in range(10))]),
+            rng.choice(("直线导轨", "滚珠丝杠", "减速机")), rng.choice(TEXTS), rng.choice(BRANDS), rng.choice(MODELS),
+            rng.choice(({}, {}, {"行程": "100mm"}, {"行程": 100, "预压": 3})), rng.choice(("REQUIRED", "REQUIRED", "OPTIONAL", "STRICT")), factory.instant(-9),
+        ))  # fmt: skip
+    factory.insert(
+        "erp.spec_requirements",
+        "id project_id material_code material_name specification brand model key_parameters requirement_level updated_at", requirements,
+    )
+    statuses = ("DRAFT", "APPROVED", "ORDERED", "ORDERED", "PARTIAL_RECEIVED", "RECEIVED", "CANCELLED")
+    factory.insert(
+        "erp.purchase_orders", "id order_no project_id buyer_id status",
+        [(n, f"PO-{n}", rng.choice([*projects, silent]), rng.choice(people), rng.choice(statuses)) for n in range(1, 61)],
+    )
+    factory.insert(
+        "erp.bom_headers", "id bom_no project_id is_latest status",
+        [(n, f"BOM-{n}", rng.choice([*projects, silent]), rng.random() < 0.8, rng.choice(("DRAFT", "APPROVED", "RELEASED", "OBSOLETE"))) for n in range(1, 41)],
+    )
+    said = [
+        (n, rng.choice([*materials, None]), rng.choice([*TEXTS, *TEXTS, None, " "]), rng.choice(BRANDS), rng.choice(MODELS))
+        for n in range(1, 501)
+    ]
+    factory.insert(
+        "erp.purchase_order_items", "id material_id specification brand model order_id quantity received_qty updated_at",
+        [(*one, rng.randint(1, 60), 5, 0, factory.instant(-3)) for one in said[:300]],
+    )
+    factory.insert(
+        "erp.bom_items", "id material_id specification brand model bom_id quantity is_key_item received_qty updated_at",
+        [(n - 300, *one, rng.randint(1, 40), 5, rng.random() < 0.1, 0, factory.instant(-3)) for n, *one in said[300:]],
+    )
+
+
+def _plain(words: str | None) -> str:
+    return "".join(unicodedata.normalize("NFKC", words or "").lower().split())
+
+
+def _match(asked: Row, line: Row, material: Row) -> tuple[Decimal | None, str]:
+    """Score and status of rulebook 6.3, in floats and by the library's own ratio."""
+    spoken, wanted = _plain(line.specification), _plain(asked.specification)
+    parts, differences, compared = [], 0, 0
+    if spoken and wanted:
+        alike = SequenceMatcher(None, wanted, spoken, autojunk=False).ratio()
+        parts.append((0.5, alike))
+        differences += alike < 0.8
+        compared += 1
+    for required, actual in ((asked.brand, line.brand or material.brand), (asked.model, line.model or material.model)):
+        if required:
+            equal = _plain(required) == _plain(actual)
+            parts.append((0.2, float(equal)))
+            differences += not equal
+            compared += bool(actual)
+    stroke = re.search(r"行程(\d+)mm", spoken)
+    if "行程" in asked.key_parameters and stroke:
+        near = abs(int(stroke[1]) - 100) <= 5
+        parts.append((0.1, float(near)))
+        differences += not near
+        compared += 1
+    if not parts:
+        return None, "UNKNOWN"
+    score = sum(weight * value for weight, value in parts) / sum(weight for weight, _ in parts) * 100
+    shown = rounded(Decimal(str(round(score, 6))), "0.01")
+    if not spoken:
+        return shown, "UNKNOWN"
+    if score < 50 - 1e-9:
+        return shown, "MISMATCHED" if wanted and compared >= 2 else "UNKNOWN"
+    if score < 80 - 1e-9 or (differences and asked.requirement_level == "STRICT"):
+        return shown, "MISMATCHED"
+    return shown, "MATCHED"
+
+
+def specifications(db: Connection) -> tuple[dict[tuple[str, int], tuple[int, str, Decimal | None]], dict[tuple[str, int], tuple[str, set[str]]]]:
+    """By kind and line: the requirement, status and score that are kept, and level and recipients of its alert."""
+    projects, materials = alive(db), {m.id: m for m in rows(db, "erp.materials")}
+    asked = defaultdict(list)
+    for requirement in rows(db, "erp.spec_requirements"):
+        asked[requirement.project_id].append(requirement)
+    orders = {o.id: o for o in rows(db, "erp.purchase_orders") if o.status in ("APPROVED", "ORDERED", "PARTIAL_RECEIVED")}
+    bills = {b.id: b for b in rows(db, "erp.bom_headers") if b.is_latest and b.status in ("APPROVED", "RELEASED")}
+    lines = [("PURCHASE_ORDER", line, orders.get(line.order_id)) for line in rows(db, "erp.purchase_order_items")]
+    lines += [("BOM", line, bills.get(line.bom_id)) for line in rows(db, "erp.bom_items")]
+    kept, told = {}, {}
+    for kind, line, head in lines:
+        if head is None or head.project_id is None or head.project_id not in projects or line.material_id is None:
+            continue
+        material = materials[line.material_id]
+        own = [r for r in asked[head.project_id] if r.material_code == material.material_code]
+        named = [
+            r for r in asked[head.project_id]
+            if not r.material_code and SequenceMatcher(None, r.material_name, material.material_name, autojunk=False).ratio() >= 0.6
+        ]
+        scored = [(*_match(r, line, material), r) for r in own or named]
+        if not scored:
+            continue
+        score, status, requirement = min(scored, key=lambda one: (-(one[0] if one[0] is not None else -1), one[2].id))
+        kept[kind, line.id] = (requirement.id, status, score)
+        if status == "MISMATCHED":
+            key = material.is_key_material or (kind == "BOM" and line.is_key_item)
+            person = (head.buyer_id or material.buyer_id) if kind == "PURCHASE_ORDER" else projects[head.project_id].pm_id
+            level = "CRITICAL" if key or requirement.requirement_level == "STRICT" else "WARNING"
+            told[kind, line.id] = (level, {f"USER:{person}"} if person else set())
+    return kept, told

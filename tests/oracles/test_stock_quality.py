@@ -39,3 +39,17 @@ def test_the_shortage_report(seed: int, db: Connection, perform: Perform) -> Non
     row: dict[str, Any] = dict(db.execute(text("select * from belfry.shortage_daily_reports")).mappings().one())
     assert {name: row[name] for name in expected} == expected
     assert all(expected.values()), "a figure that is nothing proves nothing"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_specification_matches(seed: int, db: Connection, perform: Perform) -> None:
+    oracle.make_specifications(Erp(db), random.Random(seed), TODAY)
+    perform("daily_spec_match_check", f"{TODAY}T09:00+08:00")
+    kept, told = oracle.specifications(db)
+    stored = db.execute(text("select * from belfry.spec_match_records"))
+    assert {(r.match_type, r.match_target_id): (r.requirement_id, r.match_status, r.match_score) for r in stored} == kept
+    alerts = db.execute(text("select target_type, target_id, base_level, recipients from belfry.alert_records"))
+    kinds = {"PURCHASE_ORDER_ITEM": "PURCHASE_ORDER", "BOM_ITEM": "BOM"}
+    assert {(kinds[a.target_type], a.target_id): (a.base_level, set(a.recipients)) for a in alerts} == told
+    assert {status for _, status, _ in kept.values()} == {"MATCHED", "MISMATCHED", "UNKNOWN"}
+    assert len(told) > 20

@@ -24,6 +24,7 @@ from infra.local.demo import (
     receivables,
     sales,
     shortages,
+    specifications,
     system_logs,
     tasks,
     workload,
@@ -45,6 +46,7 @@ def populate(connection: Connection, day: date) -> None:
         purchasing.populate(factory)
         outsourcing.populate(factory)
         shortages.populate(factory)
+        specifications.populate(factory)
         receivables.populate(factory)
         sales.populate(factory)
         workload.populate(factory)
