@@ -59,6 +59,7 @@ def notify(run: Run, type_: str, messages: Select[Any]) -> None:
             f"messages must select {sorted(_REQUIRED)} and may {sorted(_OPTIONAL)}: {sorted(map(str, names))}"
         )
     given = {name: f"m.{name}" if name in names else f"cast(null as {kind})" for name, kind in _OPTIONAL.items()}
+    # Known keys are looked up once, as a whole: joined row by row, a table that statistics call empty is read as often.
     written = (
         text(f"""
         insert into belfry.notifications (dedupe_key, alert_id, type, reason, severity, recipients, channels, facts,
@@ -70,7 +71,8 @@ def notify(run: Run, type_: str, messages: Select[Any]) -> None:
                  + case when belfry.level_rank(m.severity) >= 3 then interval '72 hours' else interval '24 hours' end),
                cast(:execution as uuid)
         from message m
-        where not exists (select from belfry.notifications n where n.dedupe_key = m.dedupe_key)
+        where m.dedupe_key <> all (array(select n.dedupe_key from belfry.notifications n
+                                         where n.dedupe_key = any (array(select x.dedupe_key from message x))))
         on conflict (dedupe_key) do nothing
         returning id""")  # noqa: S608  names from a fixed table, no values
         .columns(column("id"))
