@@ -3,6 +3,7 @@
 Whatever a row must point to is made with it, unless it is given (`project_id=None` means none).
 """
 
+from tests.factories.changes import Changes
 from tests.factories.databases import Databases
 from tests.factories.issues import Issues
 from tests.factories.materials import Materials
@@ -14,5 +15,5 @@ from tests.factories.tasks import Tasks
 __all__ = ["LONG_AGO", "TODAY", "Erp"]
 
 
-class Erp(Databases, Issues, Materials, Production, Sales, Tasks):
+class Erp(Changes, Databases, Issues, Materials, Production, Sales, Tasks):
     """Every table of the company's own system."""
