@@ -87,5 +87,6 @@ def report(day: date, counters: dict[str, Any]) -> Select[Any]:
     return select(
         literal(f"CLEANUP_DONE|{day}", Text).label("dedupe_key"),
         array([literal("ROLE:SYS_ADMIN", Text)]).label("recipients"), literal("WARNING", Text).label("severity"),
+        array(["system", "email"], type_=Text).label("channels"),
         facts({"day": literal(day), **{name: literal(number) for name, number in counters.items()}}).label("facts"),
     )

@@ -133,7 +133,7 @@ def without_people(morning: Morning, not_before: datetime) -> Select[Any]:
     listed = select(
         literal(f"JOB_DUTY_UNASSIGNED|{week.year}-W{week.week:02}", Text).label("dedupe_key"),
         array([literal("ROLE:PMO", Text)]).label("recipients"), literal("WARNING", Text).label("severity"),
-        literal(not_before).label("not_before"),
+        array(["system", "email"], type_=Text).label("channels"), literal(not_before).label("not_before"),
         facts({
             "day": literal(morning.day), "count": func.count(), "items": first(LISTED, line, nobody.id),
         }).label("facts"),
