@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONPATH := .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser mariadb lint types tick day check reload replay faults bench lock clean
+.PHONY: help setup run test browser mariadb lint types tick day check reload replay doctor faults bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -40,6 +40,9 @@ reload: setup ## make the jobs table and Cloud Scheduler equal to cron.yaml; ARG
 
 replay: setup ## look at messages again: ARGS="--since T [--channel C] [--apply]"
 	$(BIN)/python -m infra replay $(ARGS)
+
+doctor: setup ## does everything load, is all registered, which jobs can the ERP feed; ARGS="--database URL" asks another one
+	$(BIN)/python -m infra doctor $(ARGS)
 
 check: setup ## judge cron.yaml
 	$(BIN)/python -m infra check $(ARGS)

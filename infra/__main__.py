@@ -13,6 +13,7 @@ COMMANDS = {
     "check": ("infra.check", "judge cron.yaml"),
     "reload": ("infra.commands.reload", "make jobs and Cloud Scheduler equal to cron.yaml"),
     "backfill": ("infra.commands.backfill", "run a range of past ticks"),
+    "doctor": ("infra.commands.doctor", "does everything load, is all registered, which jobs can this ERP feed"),
     "replay": ("infra.commands.replay", "bring notifications again, sending nothing twice"),
 }
 

@@ -138,6 +138,9 @@ def test_one_command_rings_real_bells_ends_without_a_trace_and_remembers(tmp_pat
         answer = json.loads(first.stdout.splitlines()[-1])
         assert (answer["job"], answer["status"]) == ("check_overdue_issues", "succeeded")
 
+        healthy = command("doctor", "--home", str(home), "--json")
+        assert (healthy.returncode, json.loads(healthy.stdout)["ok"]) == (0, True), healthy.stdout + healthy.stderr
+
         rows = f"select md5(string_agg(e::text, '' order by id)) from belfry.job_executions e where run_at = '{at}'"
         before = cloud.ask(rows)
         again = json.loads(command(*tick, "--json").stdout)
