@@ -122,6 +122,8 @@ class Cloud:
                 **self._channels(smtp),
                 "DB_POOL_SIZE": "4",
                 f"CREDENTIAL_{demo.integration.CREDENTIAL}": credential,
+                f"CREDENTIAL_{demo.databases.HERE}": database_url,
+                f"CREDENTIAL_{demo.databases.CLOSED}": demo.databases.NOBODY_LISTENS,
             },
             processes=self._processes,
             keep_warm=self._warm(),

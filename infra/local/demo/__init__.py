@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from infra.local.demo import (
     alerts,
+    databases,
     duties,
     integration,
     issues,
@@ -55,4 +56,5 @@ def populate(connection: Connection, day: date) -> None:
         tasks.populate(factory)
         duties.populate(factory)
         system_logs.populate(factory)
+        databases.populate(factory)
         alerts.populate(factory)
