@@ -15,10 +15,11 @@ _broken = ~_t.status.in_(("DONE", "CANCELLED")) & ~_t.progress_percent.between(0
 
 def unjudgeable() -> Select[Any]:
     """Unfinished tasks whose progress is no percentage: their projects stay as they are."""
-    return select(
+    item: tuple[Any, ...] = (
         literal("PROJECT_TASK").label("item_type"), func.concat(projects.c.project_code, "-T", _t.id).label("item_key"),
         func.concat("progress is ", _t.progress_percent, " percent").label("error"),
-    ).join_from(project_tasks, projects, projects.c.id == _t.project_id).where(kept, _broken)
+    )
+    return select(*item).join_from(project_tasks, projects, projects.c.id == _t.project_id).where(kept, _broken)
 
 
 def saved(day: date, min_change: Decimal, now: datetime, execution: str) -> TextClause:

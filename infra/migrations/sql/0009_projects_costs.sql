@@ -11,6 +11,9 @@ create table erp.hourly_rates (
   effective_date date,                       -- null: since ever
   expiry_date date,                          -- the last day it is valid; null: for ever
   is_active boolean not null default true);
+create index rates_of_a_user on erp.hourly_rates (user_id) where scope = 'USER';
+create index rates_of_a_role on erp.hourly_rates (role_id) where scope = 'ROLE';
+create index rates_of_a_department on erp.hourly_rates (dept_id) where scope = 'DEPT';
 
 create index tasks_of_a_milestone on erp.project_tasks (milestone_id) where milestone_id is not null;
 create index unfinished_tasks_by_end on erp.project_tasks (plan_end) where status not in ('DONE', 'CANCELLED');
