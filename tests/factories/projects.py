@@ -53,3 +53,7 @@ class Projects(People):
         return self._row(
             tables.timesheets, columns, user_id=self.user, project_id=self.project, work_date=TODAY, hours=8
         )
+
+    def hourly_rate(self, **columns: Any) -> int:
+        """A rate for everybody since ever; `scope` and its id say otherwise."""
+        return self._row(tables.hourly_rates, columns, scope="DEFAULT", hourly_rate=100)

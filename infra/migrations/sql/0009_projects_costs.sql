@@ -22,7 +22,7 @@ create index unfinished_work_orders_by_end on erp.work_orders (plan_end_date) wh
 create index open_orders_of_a_project on erp.purchase_orders (project_id) where status in ('APPROVED', 'ORDERED', 'PARTIAL_RECEIVED');
 create index allocations_by_end on erp.resource_allocations (end_date);
 create index timesheets_by_day on erp.timesheets (work_date);
-create index labor_costs_of_a_period on erp.project_costs (period) where source_module = 'TIMESHEET' and source_type = 'LABOR_COST';
+create index labor_costs_of_a_period on erp.project_costs (period) where source_module = 'TIMESHEET';
 
 -- ---------------------------------------------------------------- working time (job 12)
 -- Workdays from a day to another, both counted: Mondays to Fridays, corrected by what the calendar says otherwise (rulebook 6.8).
