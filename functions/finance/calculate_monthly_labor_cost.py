@@ -21,7 +21,7 @@ def calculate_monthly_labor_cost(run: Run) -> None:
         return
     run.items_failed(labor_costs.without_rate(month))
     booked = run.db.execute(labor_costs.booked(month, run.id)).one()
-    run.count(created=booked.created, updated=booked.updated, deleted=booked.deleted)
+    run.count(costs_created=booked.created, costs_updated=booked.updated, costs_deleted=booked.deleted)
     updated = run.db.execute(labor_costs.cost_updated(month, booked.left_projects)).rowcount
     run.count(projects_updated=updated)
     run.db.execute(labor_costs.closed_off(month, run.now, run.id))

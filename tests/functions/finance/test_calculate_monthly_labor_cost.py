@@ -124,7 +124,7 @@ def test_a_second_run_gives_the_same_totals_and_writes_nothing(db: Connection, p
     perform(ID, MARCH)
     before = costs(db), tuple(period(db)), db.execute(text("select id, xmin::text from erp.project_costs")).all(), messages(db)
     counters = perform(ID, MARCH, kind="manual")["counters"]
-    assert (counters["created"], counters["updated"], counters["deleted"], counters["projects_updated"], counters["notified"]) == (0, 0, 0, 0, 0)
+    assert (counters["costs_created"], counters["costs_updated"], counters["costs_deleted"], counters["projects_updated"], counters["notified"]) == (0, 0, 0, 0, 0)
     assert (costs(db), tuple(period(db)), db.execute(text("select id, xmin::text from erp.project_costs")).all(), messages(db)) == before
 
 
@@ -184,7 +184,7 @@ def test_rows_are_one_a_project_and_person_and_follow_what_changes(db: Connectio
     db.execute(text("update erp.timesheets set status = 'REJECTED' where project_id = :p"), {"p": second})
     db.execute(text("update erp.timesheets set hours = 4 where user_id = :u"), {"u": one})
     counters = perform(ID, MARCH, kind="manual")["counters"]
-    assert (counters["created"], counters["updated"], counters["deleted"]) == (0, 1, 2)
+    assert (counters["costs_created"], counters["costs_updated"], counters["costs_deleted"]) == (0, 1, 2)
     assert amounts(db) == {first: 120}
     assert [tuple(row) for row in db.execute(text("select id, actual_cost from erp.projects order by 1"))] == [(first, 120), (second, 0)]
 
