@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from infra.local.demo import (
     alerts,
+    changes,
     databases,
     duties,
     integration,
@@ -26,6 +27,7 @@ from infra.local.demo import (
     sales,
     shortages,
     specifications,
+    stale_issues,
     system_logs,
     tasks,
     workload,
@@ -42,6 +44,8 @@ def populate(connection: Connection, day: date) -> None:
         projects.populate(factory)
         milestones.populate(factory)
         issues.populate(factory)
+        stale_issues.populate(factory)
+        changes.populate(factory)
         materials.populate(factory)
         production.populate(factory)
         purchasing.populate(factory)

@@ -61,6 +61,7 @@ SOLVED = (
     "扫码失败率高", "油漆起泡", "焊缝气孔", "装配干涉", "包装破损",
 )
 ENGINEERS = ("liuyang", "sunyue", "huanglei", "machao", "liangwei", "zhenghao")
+LOOKED_AT = (-1, "18:00")
 COLUMNS = (
     "id issue_no title issue_type severity priority status project_id is_blocking reporter_id assignee_id due_date "
     "created_at resolved_at closed_at last_follow_up_at"
@@ -76,13 +77,13 @@ def populate(factory: Factory) -> None:
         rows.append((
             title, kind, "MAJOR" if priority in ("HIGH", "URGENT") else "MINOR", priority, status, PROJECT[key] if key else None,
             False, USER["songjia"], _assignee(title, len(rows)), factory.date(due), raised, solved,
-            solved if status == "CLOSED" else None, None,
+            solved if status == "CLOSED" else None, factory.instant(*LOOKED_AT),
         ))
     for key, title, kind, flagged, status, on, at in BLOCKING:
         solved = factory.instant(-1, "17:00") if status in ("RESOLVED", "CLOSED") else None
         rows.append((
             title, kind, "CRITICAL", "MEDIUM", status, PROJECT[key] if key else None, flagged, USER["liangwei"],
-            USER[ENGINEERS[len(rows) % 6]], None, factory.instant(on, at), solved, solved if status == "CLOSED" else None, None,
+            USER[ENGINEERS[len(rows) % 6]], None, factory.instant(on, at), solved, solved if status == "CLOSED" else None, factory.instant(*LOOKED_AT),
         ))
     for number, title in enumerate(SOLVED):
         closed = factory.instant(-5 - 3 * number, "15:00")
@@ -91,6 +92,11 @@ def populate(factory: Factory) -> None:
             USER[ENGINEERS[number % 6]], factory.date(-4 - 3 * number), factory.instant(-11 - 3 * number), closed, closed, closed,
         ))
     factory.insert("erp.issues", COLUMNS, [(number, f"IS-{number:04}", *row) for number, row in enumerate(rows, 1)])
+    # Last evening everybody went through these and set their priorities, so that the night moves none of them.
+    factory.insert(
+        "belfry.issue_escalations", "issue_id priority priority_changed_at",
+        [(number, row[3], factory.instant(*LOOKED_AT)) for number, row in enumerate(rows, 1) if row[4] in ("OPEN", "PROCESSING")],
+    )
 
 
 def _assignee(title: str, number: int) -> int | None:
