@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Protocol
@@ -86,6 +86,20 @@ class Run:
                 raise BelfryError("a job uses run.db or run.step, never both")
             self._begin()
         return self.connection
+
+    def read(self, rows: Select[Any]) -> Sequence[Any]:
+        """All rows of one statement, before the effect transaction begins: for a body that computes for long.
+
+        A transaction that stood open meanwhile would hold its locks and be ended after 30 s.
+        """
+        if self.in_transaction:
+            raise BelfryError("run.read comes before run.db")
+        self.check()
+        db.set_patience(self.connection, self.lease.remaining + 5)
+        try:
+            return self.connection.execute(rows).all()
+        finally:
+            db.set_patience(self.connection, config().socket_timeout)
 
     def count(self, **numbers: int) -> None:
         """Add to the run's counters: checked, created, updated, resolved, skipped, failed, notified and the job's

@@ -244,7 +244,7 @@ def _in_lots(
         if material.lot > 0:
             quantity = (fresh / material.lot).to_integral_value(ROUND_CEILING) * material.lot
         over = quantity - fresh
-        release = _before(inputs, due, material.lead_days)
+        release = workdays_before(inputs.workdays, due, material.lead_days)
         order = Order(material.id, material.order_type, quantity, release, due, list(short[due]))
         codes = []
         if release < inputs.today:
@@ -274,8 +274,8 @@ def _due(inputs: Inputs, day: date) -> date:
     return max(inputs.workdays[place - 1] if place else day, inputs.today)
 
 
-def _before(inputs: Inputs, due: date, workdays: int) -> date:
-    """So many workdays before a day."""
-    if workdays <= 0:
-        return due
-    return inputs.workdays[max(0, bisect_left(inputs.workdays, due) - workdays)]
+def workdays_before(workdays: Sequence[date], day: date, number: int) -> date:
+    """So many workdays before a day; the first one known when that is too far back."""
+    if number <= 0:
+        return day
+    return workdays[max(0, bisect_left(workdays, day) - number)]
