@@ -25,6 +25,7 @@ from infra.local.demo import (
     purchasing,
     receivables,
     sales,
+    shopfloor,
     shortages,
     specifications,
     stale_issues,
@@ -49,6 +50,7 @@ def populate(connection: Connection, day: date) -> None:
         materials.populate(factory)
         production.populate(factory)
         purchasing.populate(factory)
+        shopfloor.populate(factory)
         outsourcing.populate(factory)
         shortages.populate(factory)
         specifications.populate(factory)
