@@ -156,6 +156,7 @@ def test_an_issue_seen_for_the_first_time_is_remembered_and_no_row_is_written_ag
 
 @pytest.mark.parametrize("status", ["RESOLVED", "CLOSED", "CANCELLED", "DEFERRED", "DELETED"])
 def test_only_open_issues_grow_old(status: str, db: Connection, perform: Perform) -> None:
+    """D-41: upstream looked for IN_PROGRESS and REOPENED, which no issue has."""
     issue(Erp(db), 30 * DAY, at=AT, status=status)
     issue(Erp(db), 30 * DAY, at=AT, status="PROCESSING")
     answer = perform(ID, at())
