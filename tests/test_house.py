@@ -51,6 +51,7 @@ HEAVY = (
     "sqlalchemy.orm",
     "requests",
     "jsonschema",
+    "pymysql",
     "shared.i18n",
     "shared.pubsub",
 )
@@ -106,6 +107,15 @@ def test_queries_are_returned_and_not_executed(path: Path) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
     assert not calls & {"execute", "exec_driver_sql", "scalar", "scalars", "commit", "begin"}
+
+
+def test_two_rooms_open_databases_our_own_and_those_that_are_watched() -> None:
+    opens = {
+        path.relative_to(ROOT / "shared")
+        for path in sources("shared", "functions")
+        if any(isinstance(n, ast.Name) and n.id == "create_engine" for n in ast.walk(ast.parse(path.read_text("utf-8"))))
+    }
+    assert opens == {Path("db.py"), Path("databases/instances.py")}
 
 
 @pytest.mark.parametrize("path", sources("functions"), ids=str)

@@ -32,7 +32,7 @@ def collect_database_sizes(run: Run) -> None:
     ):
         _write(run, answer)
     with run.step(f"alerts {run.attempt}"):
-        _alert(run, None)  # and of the instances that nobody watches any more
+        _alert(run, None)  # those that nobody watches any more
 
 
 def _write(run: Run, answer: Answer[list[Size]]) -> None:

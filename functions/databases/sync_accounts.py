@@ -28,7 +28,7 @@ def sync_accounts(run: Run) -> None:
     ):  # fmt: skip
         _write(run, answer)
     with run.step(f"alerts {run.attempt}"):
-        _alert(run, None)  # and of the instances that nobody watches any more
+        _alert(run, None)  # those that nobody watches any more
 
 
 def _write(run: Run, answer: Answer[Accounts]) -> None:

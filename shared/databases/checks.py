@@ -15,7 +15,6 @@ from sqlalchemy import (
     literal,
     select,
     text,
-    true,
 )
 
 from shared.databases.tables import db_instance_checks, db_instances
@@ -58,7 +57,7 @@ def failed(kind: str, instance: int, now: datetime, day: date, error: str) -> Te
 
 
 def failing(kind: str, ladder: Ladder, instance: int | None = None) -> Select[Any]:
-    """Active instances (or one) that could not be read for so many days, as violations."""
+    """An active instance that could not be read for so many days, as a violation; without one, none."""
     level = ladders.answer(ladder, _check.failed_days)
     about = {
         "db_type": _instance.db_type, "host": _instance.host, "failed_days": _check.failed_days,
@@ -76,12 +75,12 @@ def failing(kind: str, ladder: Ladder, instance: int | None = None) -> Select[An
 
 
 def known(instance: int | None = None) -> Select[Any]:
-    """Every instance (or one): one that is not watched any more ends its alert."""
+    """The instance; without one, all that are not watched any more: their alerts end."""
     return select(_instance.id.label("target_id")).where(_only(instance))
 
 
 def _only(instance: int | None) -> ColumnElement[bool]:
-    return true() if instance is None else _instance.id == instance
+    return ~_instance.is_active if instance is None else _instance.id == instance
 
 
 def today(zone: str) -> Select[Any]:

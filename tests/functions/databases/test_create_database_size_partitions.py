@@ -154,3 +154,16 @@ def test_a_log_s_months_begin_where_its_other_months_begin(zone: str, bounds: tu
     assert expression.scalar_one() == f"FOR VALUES FROM ('{bounds[0]}') TO ('{bounds[1]}')"
     months = db.execute(text("select range_start::text, range_end::text from belfry.v_partitions where short_name ~ 'log_'"))
     assert sorted(months.all()) == [("2026-02-01", "2026-03-01"), ("2026-03-01", "2026-04-01")]
+
+
+def test_lines_of_the_log_that_waited_move_with_their_numbers(db: Connection, perform: Perform) -> None:
+    """Its numbers are identities, which a partition may not have of its own."""
+    db.execute(text("""insert into erp.system_logs (at, level, message)
+        values ('2026-02-28T16:00Z', 'INFO', 'first of March'), ('2026-02-28T15:59Z', 'INFO', 'still February')"""))
+    before = db.execute(text("select id, message from erp.system_logs order by id")).all()
+    assert perform(JOB, TWO)["state"] == "succeeded"
+    assert db.execute(text("select id, message from erp.system_logs order by id")).all() == before
+    moved = db.execute(text("select message from erp.system_logs_2026_03")).scalars().all()
+    assert moved == ["first of March"]
+    db.execute(text("insert into erp.system_logs (at, level, message) values ('2026-03-05T00:00Z', 'INFO', 'next')"))
+    assert db.execute(text("select count(distinct id) from erp.system_logs")).scalar_one() == 3
