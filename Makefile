@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONPATH := .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser mariadb lint types tick day check reload replay doctor faults bench lock clean
+.PHONY: help setup run test browser mariadb lint types tick day check reload replay doctor faults volume bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -64,6 +64,9 @@ types: $(VENV)/.tested
 
 faults: $(VENV)/.tested ## every crash point of the kill sweep, not only CI's short version
 	BELFRY_FULL_SWEEP=1 $(BIN)/pytest -n $(WORKERS) tests/faults tests/shared/test_state_machine.py $(ARGS)
+
+volume: $(VENV)/.tested ## fifty thousand rows for every job, each within its timeout; JOB=... asks one
+	BELFRY_FULL_SWEEP=1 $(BIN)/pytest tests/functions/test_acceptance.py -q --durations=0 -k "$(JOB) $(if $(JOB),and) fifty" $(ARGS)
 
 bench: $(VENV)/.tested ## ours beside peers and floors, as ratios; ARGS=--quick
 	$(BIN)/python -m tests.bench $(ARGS)
