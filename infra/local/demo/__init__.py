@@ -21,6 +21,7 @@ from infra.local.demo import (
     outsourcing,
     people,
     production,
+    project_work,
     projects,
     purchasing,
     receivables,
@@ -57,6 +58,7 @@ def populate(connection: Connection, day: date) -> None:
         receivables.populate(factory)
         sales.populate(factory)
         workload.populate(factory)
+        project_work.populate(factory)
         notifications.populate(factory)
         integration.populate(factory)
         tasks.populate(factory)

@@ -81,14 +81,22 @@ def populate(factory: Factory) -> None:
 
 
 def _tasks(factory: Factory) -> None:
-    running = [key for key in PROJECT if key not in ("PJ19", "PJ20", "PJ24", "PJ25")]
-    tasks = [
-        (PROJECT[key], name, status, USER[ENGINEERS[(PROJECT[key] + number) % 4]], factory.date(start), factory.date(end), progress,
-         factory.instant(-2))
-        for key in running for number, (name, status, start, end, progress) in enumerate(TASKS)
-    ]
-    tasks.append((PROJECT["PJ16"], "转子动平衡试验（设备未到，受阻）", "BLOCKED", USER["machao"], factory.date(-6), factory.date(2), 20, factory.instant(-2)))
-    factory.insert("erp.project_tasks", "project_id task_name status owner_id plan_start plan_end progress_percent updated_at", tasks)
+    """Their weights make each project's progress what PROJECTS says; two projects have not been computed yet."""
+    running = [key for key in PROJECT if key not in ("PJ19", "PJ24", "PJ25")]
+    progress_of = {project[0]: Decimal(project[6]) for project in PROJECTS}
+    tasks = []
+    for key in running:
+        whole, tenths = divmod(progress_of[key], 1)
+        done = whole - 9
+        weights = [done // 2, done - done // 2, Decimal(10), 99 - whole] if whole else [Decimal(1)] * 4
+        tasks += [
+            (PROJECT[key], name, status, USER[ENGINEERS[(PROJECT[key] + number) % 4]], factory.date(start), factory.date(end),
+             90 + int(10 * tenths) if progress == 45 and whole else progress, weights[number], factory.instant(-2))
+            for number, (name, status, start, end, progress) in enumerate(TASKS)
+        ]
+    tasks.append((PROJECT["PJ16"], "转子动平衡试验（设备未到，受阻）", "BLOCKED", USER["machao"], factory.date(-6), factory.date(2), 20, Decimal(1), factory.instant(-2)))
+    tasks.append((PROJECT["PJ19"], "验收移交", "DONE", USER["machao"], factory.date(-60), factory.date(-20), 100, Decimal(1), factory.instant(-2)))
+    factory.insert("erp.project_tasks", "project_id task_name status owner_id plan_start plan_end progress_percent weight updated_at", tasks)
 
 
 def _last_week(factory: Factory) -> None:
