@@ -95,7 +95,7 @@ def _tasks(factory: Factory) -> None:
             for number, (name, status, start, end, progress) in enumerate(TASKS)
         ]
     tasks.append((PROJECT["PJ16"], "转子动平衡试验（设备未到，受阻）", "BLOCKED", USER["machao"], factory.date(-6), factory.date(2), 20, Decimal(1), factory.instant(-2)))
-    tasks.append((PROJECT["PJ19"], "验收移交", "DONE", USER["machao"], factory.date(-60), factory.date(-20), 100, Decimal(1), factory.instant(-2)))
+    tasks.append((PROJECT["PJ19"], "验收移交", "DONE", USER["machao"], factory.date(-60), factory.date(-20), 100, Decimal(1000), factory.instant(-2)))
     factory.insert("erp.project_tasks", "project_id task_name status owner_id plan_start plan_end progress_percent weight updated_at", tasks)
 
 
