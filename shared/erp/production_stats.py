@@ -36,6 +36,8 @@ FIGURES = (
 )
 COUNTS = ("should_attend", "actual_attend", "leave_count", "new_exception_count", "resolved_exception_count")
 
+SLIP_DAYS = 92  # a window that ends longer before it begins is nobody's slip of these days: an index bounds the search
+
 _order, _report = work_orders.c, work_reports.c
 _end = func.coalesce(_order.plan_end_date, _order.plan_start_date)
 _days = _end - _order.plan_start_date
@@ -89,7 +91,7 @@ def unjudgeable(span: Span) -> Select[Any]:
         literal("WORK_ORDER").label("item_type"), _order.work_order_no.label("item_key"), reason.label("error")
     ).where(
         _order.status != "CANCELLED", _broken_plan, _order.plan_start_date <= span.last,
-        func.greatest(_end, _order.plan_start_date) >= span.first,
+        func.greatest(_end, _order.plan_start_date) >= span.first, _end >= span.first - timedelta(SLIP_DAYS),
     )
     reports = select(
         literal("WORK_REPORT"), func.concat(_order.work_order_no, "/", _report.id), func.concat(*said)
@@ -129,7 +131,9 @@ reports as (
               then coalesce(r.completed_qty, 0) * o.standard_hours / coalesce(o.plan_qty, 1) else 0 end as earned
   from days d join erp.work_reports r on r.report_time >= d.begins and r.report_time < d.ends
   join erp.work_orders o on o.id = r.work_order_id
-  where r.status <> 'REJECTED' and least(r.work_hours, r.completed_qty, r.qualified_qty, r.defect_qty, 0) >= 0),
+  where r.report_time >= cast(:first as timestamp) at time zone :zone
+    and r.report_time < (cast(:last as timestamp) + interval '1 day') at time zone :zone
+    and r.status <> 'REJECTED' and least(r.work_hours, r.completed_qty, r.qualified_qty, r.defect_qty, 0) >= 0),
 staff as (
   select d.day, w.workshop_id, l.worker_id is not null as away
   from days d join erp.workers w on d.worked and coalesce(w.entry_date, d.day) <= d.day
@@ -139,10 +143,14 @@ exceptions as (
   select d.day, coalesce(e.workshop_id, o.workshop_id) as workshop_id, 1 as reported, 0 as resolved
   from days d join erp.production_exceptions e on e.report_time >= d.begins and e.report_time < d.ends
   left join erp.work_orders o on o.id = e.work_order_id
+  where e.report_time >= cast(:first as timestamp) at time zone :zone
+    and e.report_time < (cast(:last as timestamp) + interval '1 day') at time zone :zone
   union all
   select d.day, coalesce(e.workshop_id, o.workshop_id), 0, 1
   from days d join erp.production_exceptions e on e.resolved_at >= d.begins and e.resolved_at < d.ends
-  left join erp.work_orders o on o.id = e.work_order_id),
+  left join erp.work_orders o on o.id = e.work_order_id
+  where e.resolved_at >= cast(:first as timestamp) at time zone :zone
+    and e.resolved_at < (cast(:last as timestamp) + interval '1 day') at time zone :zone),
 plan_of as (
   select d.day, p.workshop_id, grouping(p.workshop_id) as plant,
          sum(p.qty / coalesce(nullif(p.workdays, 0), p.days)) as qty,

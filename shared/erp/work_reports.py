@@ -40,7 +40,7 @@ def silent(
     earliest = select(func.least(func.min(watched.c.since_day), literal(day))).scalar_subquery()
     days = workdays.calendar(earliest, day)
     then, today = days.alias("then"), days.alias("today")
-    local_now = func.timezone(zone, literal(now, DateTime(timezone=True)))
+    local_now = func.timezone(zone, cast(now, DateTime(timezone=True)))
     hours = workdays.hours_until(today.c, local_now) - workdays.hours_until(then.c, watched.c.since_local)
     # Workdays after the planned start, today's among them: the start itself is not past.
     passed = today.c.before + today.c.worked - then.c.before - then.c.worked
@@ -74,7 +74,7 @@ def silent(
 
 def _watched(now: datetime, zone: str) -> Select[Any]:
     """Started orders with the last sign of life, assigned ones with their planned start; judgeable ones only."""
-    at = literal(now, DateTime(timezone=True))
+    at = cast(now, DateTime(timezone=True))
     last = select(func.max(_report.report_time)).where(
         _report.work_order_id == _order.id, _report.report_time <= at
     ).scalar_subquery()
@@ -88,7 +88,7 @@ def _watched(now: datetime, zone: str) -> Select[Any]:
     )).subquery().c
     midnight = cast(each.plan_start_date, DateTime)
     local = case((each.status == "STARTED", func.timezone(zone, func.least(each.since, at))), else_=midnight)
-    oldest = func.timezone(zone, at - OLDEST)
+    oldest = func.timezone(zone, cast(now - OLDEST, DateTime(timezone=True)))
     return select(*each, func.greatest(local, oldest).label("since_local")).add_columns(
         cast(func.greatest(local, oldest), Date).label("since_day")
     )
