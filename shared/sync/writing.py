@@ -144,11 +144,12 @@ def _mine(entity: Entity) -> str:
     return f"(select min(n.id) from {entity.table.fullname} n where {same})"
 
 
-def _print(entity: Entity, alias: str) -> str:
-    """What a row says, as one short text: equal for both sides' spelling of a number."""
+def _print(entity: Entity, alias: str, *, retired: bool = False) -> str:
+    """What a row says, or would once it is retired, as one short text: the same for every spelling of a number."""
     parts = []
     for field in entity.fields:
-        name = f"{alias}.{field.column}"
+        name = entity.retired.get(field.column) if retired else None
+        name = name or f"{alias}.{field.column}"
         parts.append(f"trim_scale({name}::numeric)" if field.kind in ("number", "count") else name)
     return f"md5(jsonb_build_array({', '.join(parts)})::text)"
 
@@ -210,7 +211,9 @@ def _apply(name: str) -> str:
           when f.old_print = {_print(entity, "t")} then 'update'
           when cast(:policy as text) = 'SOURCE_WINS'
             or cast(:policy as text) = 'NEWEST' and ({ours} is null or f.row_changed_at > {ours}) then 'update'
-          else 'keep' end as action
+          else 'keep' end as action,
+          case when f.old_print = {_print(entity, "t")} then {_print(entity, "t", retired=True)} else f.old_print end
+            as gone_print
         from found f left join {table} t on t.id = f.row_id),
       updated as (
         update {table} t set {changed} from known k where k.action = 'update' and t.id = k.row_id returning t.id),
@@ -222,7 +225,8 @@ def _apply(name: str) -> str:
           local_hash, synced_at, is_deleted)
         select :source, k.row_key, '{table}', coalesce(k.row_id, n.id, k.local_id),
           case when k.row_deleted then k.old_hash else k.row_hash end,
-          case when k.action in ('keep', 'retire') then k.old_print else k.their_print end, :now, k.row_deleted
+          case k.action when 'keep' then k.old_print when 'retire' then k.gone_print else k.their_print end, :now,
+          k.row_deleted
         from known k left join inserted n on k.action = 'insert' and {same} where k.action <> 'none'
         on conflict (source_id, external_key) do update set local_id = excluded.local_id, row_hash = excluded.row_hash,
           local_hash = excluded.local_hash, synced_at = excluded.synced_at, is_deleted = excluded.is_deleted),
@@ -248,7 +252,9 @@ def _vanish(name: str) -> str:
     )
     return f"""
       with marked as (
-        update belfry.sync_external_refs r set is_deleted = true, synced_at = :now
+        update belfry.sync_external_refs r set is_deleted = true, synced_at = :now,
+          local_hash = coalesce((select {_print(entity, "t", retired=True)} from {entity.table.fullname} t
+            where t.id = r.local_id and r.local_hash = {_print(entity, "t")}), r.local_hash)
         where r.source_id = :source and not r.is_deleted and not exists (
           select from jsonb_array_elements_text(cast(:keys as jsonb)) k (key) where k.key = r.external_key)
         returning r.local_id),

@@ -21,7 +21,7 @@ SOURCES: tuple[tuple[str, str, str, str, str, int, str, int, str], ...] = (
     ("PLM-MATERIAL", "PLM 物料（30 行中 2 行坏数据被隔离：不预警）", "PULL", "materials", "plm-materials", 20, "SOURCE_WINS", 0, "23:59"),
     ("WMS-STOCK", "仓储系统库存（以较新者为准：不预警）", "PULL", "stock", "wms-stock", 30, "NEWEST", 0, "23:59"),
     ("MRP-OLD", "旧 MRP 物料（已失败 2 次，本次第 3 次且落后超过 2 小时：CRITICAL）", "PULL", "materials", "mrp-old", 40, "LOCAL_WINS", 2, "12:00"),
-    ("SRM-SUPPLIER", "SRM 供应商（10 家中 3 家消失，停下等人确认：WARNING）", "PULL", "suppliers", "srm-suppliers", 50, "LOCAL_WINS", 0, "23:59"),
+    ("SRM-SUPPLIER", "SRM 供应商（10 家中 3 家消失，停下等人确认，超过 2 小时：CRITICAL）", "PULL", "suppliers", "srm-suppliers", 50, "LOCAL_WINS", 0, "23:59"),
     ("SRM-SHORTAGE", "缺料发往采购协同平台（不预警）", "PUSH", "shortages", "srm-shortages", 60, "SOURCE_WINS", 0, "23:59"),
 )
 FAULTS = {"mrp-old": SourceFaults(http_status=503)}

@@ -315,11 +315,14 @@ def test_deletions_that_the_source_tells_are_guarded_too(mdm: Systems, db: Conne
     assert entry(db).stop_reason == "21 of 100 rows would be deleted"
 
 
-def test_a_deleted_material_is_switched_off_and_comes_back_alive(db: Connection, perform: Perform) -> None:
+@pytest.mark.parametrize("policy", ["SOURCE_WINS", "LOCAL_WINS"])
+def test_a_deleted_material_is_switched_off_and_comes_back_alive(
+    policy: str, db: Connection, perform: Perform
+) -> None:
     data = {"code": "NEW-1", "name": "支架", "type": "MAKE", "safety_stock": 0, "lead_time_days": 7, "min_order_qty": 1,
             "active": True}  # fmt: skip
     with systems() as other:
-        source(db, "PLM", url=other.url, entity="materials")
+        source(db, "PLM", url=other.url, entity="materials", conflict_policy=policy)
         active = []
         for minutes, row in ((0, {"data": data}), (15, {"deleted": True}), (30, {"data": data})):
             other.rows["plm"] = [{"key": "M-1", "changed_at": f"2026-03-02T09:{minutes:02}:00", **row}]
