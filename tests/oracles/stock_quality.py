@@ -399,3 +399,85 @@ def specifications(db: Connection) -> tuple[dict[tuple[str, int], tuple[int, str
             level = "CRITICAL" if key or requirement.requirement_level == "STRICT" else "WARNING"
             told[kind, line.id] = (level, {f"USER:{person}"} if person else set())
     return kept, told
+
+
+# ---------------------------------------------------------------- job M1
+def make_stock(erp: Erp, rng: random.Random, day: date) -> None:
+    factory = Factory(erp.conn, day)
+    people, _ = people_and_projects(erp)
+    houses = [erp.warehouse(keeper_id=person) for person in (people[0], people[1], None)] + [erp.warehouse(is_active=False), erp.warehouse()]
+    materials = [
+        erp.material(abc_class=rng.choice(("A", "B", "C", None)), is_key_material=rng.random() < 0.3, safety_stock=rng.choice((0, 10, 25)),
+                     standard_price=rng.choice((None, 1, Decimal("99.9"))), buyer_id=rng.choice(people))
+        for _ in range(60)
+    ]  # fmt: skip
+    counts = [None, *(midnight(day - timedelta(days=n)) for n in (1, 27, 28, 29, 31, 89, 90, 91, 180, 181, 182))]
+    factory.insert(
+        "erp.inventories", "id material_id warehouse_id batch_no quantity reserved_qty frozen_qty last_counted_at updated_at",
+        [(n, rng.choice(materials), rng.choice(houses[:4]), f"B{n}", rng.choice((-3, 0, 0, 4, 10, "12.5")), rng.choice((0, 0, 0, 2, 20, -1 if n % 50 == 0 else 0)),
+          rng.choice((0, 0, 0, 3)), rng.choice(counts), midnight(day - timedelta(days=rng.choice((1, 179, 180, 181, 400)))))
+         for n in range(1, 301)],
+    )  # fmt: skip
+    factory.insert(
+        "erp.inventory_transactions", "inventory_id type quantity occurred_at",
+        [(rng.randint(1, 300), rng.choice(("IN", "IN", "OUT", "TRANSFER", "ADJUST")), rng.choice((-3, 2, 4, 10, "12.5")),
+          midnight(day - timedelta(days=rng.choice((1, 30, 179, 180, 181, 500))))) for _ in range(500)],
+    )  # fmt: skip
+
+
+def _months_later(day: date, months: int) -> date:
+    year, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + year, month + 1
+    return date(year, month, min(day.day, _days_of(year, month)))
+
+
+def _days_of(year: int, month: int) -> int:
+    return (date(year + month // 12, month % 12 + 1, 1) - date(year, month, 1)).days
+
+
+def stock_take(db: Connection, at: datetime, scope: str = "all") -> tuple[dict[int, tuple[Decimal, Decimal, list[str]]], dict[str, Alerts]]:
+    """The lines that a run freezes (book, ledger, flags), and its alerts by rule."""
+    materials = {m.id: m for m in rows(db, "erp.materials")}
+    houses = {h.id: h for h in rows(db, "erp.warehouses") if h.is_active}
+    stock = rows(db, "erp.inventories")
+    ledger: dict[int, Decimal] = defaultdict(Decimal)
+    moved: dict[int, datetime] = {}
+    for move in rows(db, "erp.inventory_transactions"):
+        ledger[move.inventory_id] += -abs(move.quantity) if move.type == "OUT" else move.quantity
+        if move.type != "ADJUST":
+            moved[move.inventory_id] = max(move.occurred_at, moved.get(move.inventory_id, move.occurred_at))
+    free: dict[int, Decimal] = defaultdict(Decimal)
+    oldest: dict[int, int] = {}
+    broken = set()
+    for row in stock:
+        free[row.material_id] += row.quantity - row.reserved_qty - row.frozen_qty
+        if row.warehouse_id in houses:
+            oldest[row.material_id] = min(row.id, oldest.get(row.material_id, row.id))
+        if row.reserved_qty < 0 or row.frozen_qty < 0:
+            broken.add(row.material_id)
+    lines: dict[int, tuple[Decimal, Decimal, list[str]]] = {}
+    alerts: dict[str, Alerts] = {"STOCK_NEGATIVE": {}, "STOCK_LEDGER_DIFF": {}, "STOCK_BELOW_SAFETY": {}}
+    day = at.astimezone(SHANGHAI).date()
+    for row in stock:
+        material = materials[row.material_id]
+        wanted = {"all": True, "zero": row.quantity == 0, "negative": row.quantity < 0}.get(scope, material.abc_class == scope)
+        if row.warehouse_id not in houses or not wanted:
+            continue
+        below = material.safety_stock > 0 and max(Decimal(0), free[material.id]) < material.safety_stock
+        found = {
+            "NEGATIVE": row.quantity < 0, "LEDGER_DIFF": row.quantity != ledger[row.id], "BELOW_SAFETY": below,
+            "NO_MOVE": row.quantity != 0 and (at - moved.get(row.id, row.updated_at)) // timedelta(days=1) > 180, "FROZEN": row.frozen_qty > 0,
+        }  # fmt: skip
+        last, months = row.last_counted_at, {"A": 1, "B": 3, "C": 6}.get(scope)
+        if months is None or last is None or _months_later(last.astimezone(SHANGHAI).date(), months) <= day:
+            lines[row.id] = (row.quantity, ledger[row.id], [flag for flag, true in found.items() if true])
+        keeper = houses[row.warehouse_id].keeper_id
+        told = {f"USER:{keeper}"} if keeper else set()
+        if row.reserved_qty >= 0 and found["NEGATIVE"]:
+            alerts["STOCK_NEGATIVE"][row.id] = ("CRITICAL", told)
+        if row.reserved_qty >= 0 and found["LEDGER_DIFF"]:
+            alerts["STOCK_LEDGER_DIFF"][row.id] = ("WARNING", told)
+        if below and oldest[material.id] == row.id and material.id not in broken:
+            buyer = {f"USER:{material.buyer_id}"} if material.buyer_id else set()
+            alerts["STOCK_BELOW_SAFETY"][row.id] = ("WARNING" if material.is_key_material else "INFO", told | buyer)
+    return lines, alerts

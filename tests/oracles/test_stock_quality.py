@@ -53,3 +53,19 @@ def test_specification_matches(seed: int, db: Connection, perform: Perform) -> N
     assert {(kinds[a.target_type], a.target_id): (a.base_level, set(a.recipients)) for a in alerts} == told
     assert {status for _, status, _ in kept.values()} == {"MATCHED", "MISMATCHED", "UNKNOWN"}
     assert len(told) > 20
+
+
+@pytest.mark.parametrize("scope", ["all", "A", "C", "zero", "negative"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_stock_takes(seed: int, scope: str, db: Connection, perform: Perform) -> None:
+    at = oracle.midnight(TODAY.replace(day=1))
+    oracle.make_stock(Erp(db), random.Random(seed), TODAY.replace(day=1))
+    lines, alerts = oracle.stock_take(db, at, scope)
+    perform("inventory_check", at.isoformat(), kind="manual", params={"scope": scope})
+    stored = db.execute(text("select * from belfry.inventory_check_lines"))
+    assert {row.inventory_id: (row.book_qty, row.recomputed_qty, row.flags) for row in stored} == lines
+    assert {rule: found(db, rule) for rule in alerts} == alerts
+    sheets = db.execute(text("select status, lines from belfry.inventory_checks")).all()
+    assert (len(sheets), sum(sheet.lines for sheet in sheets)) == (4, len(lines))
+    assert all((sheet.status == "POSTED") == (sheet.lines == 0) for sheet in sheets)
+    assert len(lines) > 5

@@ -30,6 +30,7 @@ from infra.local.demo import (
     shortages,
     specifications,
     stale_issues,
+    stock,
     system_logs,
     tasks,
     workload,
@@ -55,6 +56,7 @@ def populate(connection: Connection, day: date) -> None:
         outsourcing.populate(factory)
         shortages.populate(factory)
         specifications.populate(factory)
+        stock.populate(factory)
         receivables.populate(factory)
         sales.populate(factory)
         workload.populate(factory)
