@@ -73,7 +73,8 @@ def allocation(window: Window) -> Select[Any]:
 
 # Stock and receipts stand in line by day (stock has none and stands first), needs in their orders' turn. Both are
 # merged twice: by day, so that the last supply before a need is what is there at its start; by running sum, so that
-# the first supply behind a need is the one that ends its wait. A join of the two would cost their product.
+# the first supply behind a need is the one that ends its wait. A join of the two would cost their product. The last
+# join is a full one, filtered by what may be null, because that is never done order by order however few are expected.
 _ALLOCATION = """
 with each_need as (
   select o.work_order_id, o.needed, o.rank, b.material_id,
@@ -107,15 +108,19 @@ seen as (
 got as (
   select *, least(required, greatest(0, stock - before)) as on_hand,
          least(required, greatest(0, at_start - before)) as in_time
-  from seen where work_order_id is not null)
+  from seen where work_order_id is not null),
+judgeable as (
+  select o.work_order_id, o.bom_id, true as judged
+  from kit_orders o
+  where o.plan_qty > 0 and not exists (
+    select from erp.bom_items b where b.bom_id = o.bom_id and (b.material_id is null or b.quantity <= 0)))
 select o.work_order_id, o.bom_id, g.material_id, g.is_key, g.required as required_qty, g.on_hand as on_hand_alloc,
        g.in_time - g.on_hand as in_transit_alloc, g.required - g.in_time as shortage_qty,
        case when g.total >= g.upto and g.upto > g.stock then g.covered_on end as eta_date,
        case when g.in_time = g.required then 'FULFILLED'
             when g.total >= g.upto then 'IN_TRANSIT' else 'SHORTAGE' end as item_status
-from kit_orders o left join got g on g.work_order_id = o.work_order_id
-where o.plan_qty > 0 and not exists (
-  select from erp.bom_items b where b.bom_id = o.bom_id and (b.material_id is null or b.quantity <= 0))
+from judgeable o full join got g on g.work_order_id = o.work_order_id
+where coalesce(o.judged, false)
 """
 
 
