@@ -183,12 +183,14 @@ _LOADS = """,
     select *, jsonb_build_object(
              'week', week, 'hours', trim_scale(round(hours, 2)), 'standard', trim_scale(standard),
              'percent', case when standard > 0 then trim_scale(trunc(100 * hours / standard, 2)) end) as told
-    from week_load)
+    from week_load),
+  weeks as (
+    select user_id, jsonb_agg(told order by week) as weeks,
+           (array_agg(told order by hours / nullif(standard, 0) desc, week) filter (where standard > 0))[1]
+             as worst_week
+    from week_told group by 1)
   select c.user_id, c.username, c.real_name, c.boss, d.hours as demand, c.standard, c.leave,
          round(100 * d.hours / c.standard, 6) as load_percent, d.items, d.contributors,
-         (select w.told from week_told w where w.user_id = c.user_id and w.standard > 0
-          order by w.hours / w.standard desc, w.week limit 1) as worst_week,
-         (select jsonb_agg(w.told order by w.week) from week_told w where w.user_id = c.user_id) as weeks,
-         d.managers
-  from capacity c join demand d on d.user_id = c.user_id
+         w.worst_week, w.weeks, d.managers
+  from capacity c join demand d on d.user_id = c.user_id left join weeks w on w.user_id = c.user_id
   where c.standard > 0"""
