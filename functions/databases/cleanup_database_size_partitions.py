@@ -39,7 +39,7 @@ def _due(run: Run) -> Sequence[Any]:
     with run.step(f"look {run.attempt}") as db:
         db.execute(partitions.register(run.now))
         rows = db.execute(partitions.past(
-            {parent: rules.kept_from(run.biz_date, params[months]) for parent, months in partitions.PARENTS.items()},
+            {parent: rules.kept_from(run.biz_date, params[months]) for parent, months in partitions.KEPT.items()},
             announced_by=run.biz_date - timedelta(days=params["notice_days"]), zone=run.time_zone.key,
             detached_by=run.now - timedelta(days=params["detached_days"]), needs_export=params["needs_export"],
         )).all()  # fmt: skip

@@ -27,14 +27,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import BigInteger
 
-# Every table of monthly partitions, and the parameter that says how many months of it are kept.
-PARENTS: Mapping[str, str] = {
+# The tables of sizes, and the parameter that says how many months of each are kept.
+KEPT: Mapping[str, str] = {
     "belfry.database_size_stats": "stats_months",
     "belfry.instance_size_stats": "stats_months",
     "belfry.database_size_aggregations": "aggregations_months",
     "belfry.instance_size_aggregations": "aggregations_months",
-    "erp.system_logs": "logs_months",
 }
+# Every table of monthly partitions. What is too old of the company's log is cleanup_logs' alone.
+PARENTS = (*KEPT, "erp.system_logs")
 # A lock that is not free, a deadlock, a partition that may not go: tomorrow again.
 REFUSED = ("55P03", "40P01", "BF010")
 _names = list(PARENTS)
