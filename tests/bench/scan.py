@@ -29,7 +29,7 @@ from shared import db as shared_db
 from tests.bench.company import DAY, JOB, SHARE, TICKS, Company
 from tests.bench.instances import Instance, running
 from tests.bench.report import Result, middle, spread
-from tests.bench.world import ROOT, World
+from tests.bench.world import ROOT, World, server
 from tests.conftest import request_to
 
 FLOOR, SEEDS, MEMORY_MB = 0.85, 200.0, 10.0
@@ -48,19 +48,21 @@ class Scan:
 
 
 def measure(world: World, *, quick: bool) -> list[Result]:
-    rounds, company = (3, Company(world.server, 100_000)) if quick else (5, Company(world.server, 1_000_000))
-    script = _script(company, world.folder / "scan.sql")
+    rounds, rows, slow_rows = (3, 100_000, 300) if quick else (5, 1_000_000, 1500)
     ours: list[Scan] = []
     floors: list[float] = []
     seeds: list[float] = []
-    for number in range(rounds):
-        measured = [
-            lambda: ours.append(_ours(world, company)),
-            lambda: floors.append(_psql(company, script)),
-            lambda: seeds.append(_seeds_way(company, 300 if quick else 1500)),
-        ]
-        for run in measured[number % 3 :] + measured[: number % 3]:
-            run()
+    with server() as (own, folder):
+        company = Company(own, rows)
+        script = _script(company, folder / "scan.sql")
+        for number in range(rounds):
+            measured = [
+                lambda: ours.append(_ours(world, company)),
+                lambda: floors.append(_psql(company, script)),
+                lambda: seeds.append(_seeds_way(company, slow_rows)),
+            ]
+            for run in measured[number % 3 :] + measured[: number % 3]:
+                run()
     speed = [company.overdue / scan.first_s for scan in ours]
     to_floor = [floor / scan.first_s for floor, scan in zip(floors, ours, strict=True)]
     to_seeds = [mine / theirs for mine, theirs in zip(speed, seeds, strict=True)]

@@ -37,8 +37,8 @@ _JOB = text("""insert into belfry.jobs (job_id, func, name, category, schedule, 
 class World:
     """A database and what stands in it."""
 
-    def __init__(self, url: str, server: Postgres, folder: Path) -> None:
-        self.url, self.server, self.folder = url, server, folder
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.engine: Engine = new_engine(url, socket_timeout=60)
         self._ticks: dict[str, int] = {}
         with self.engine.connect() as db:
@@ -90,23 +90,30 @@ def _vacuum(db: Connection) -> None:
 
 
 @contextmanager
-def world() -> Iterator[World]:
-    """A fresh server and a migrated database, gone when the block ends."""
+def server() -> Iterator[tuple[Postgres, Path]]:
+    """A fresh server and the folder it lies in, gone when the block ends."""
     memory = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
     folder = Path(tempfile.mkdtemp(prefix="belfry-bench-", dir=memory))
-    server = Postgres(folder, max_connections=200)
-    server.start()
+    started = Postgres(folder / "postgres", max_connections=200)
+    started.start()
     try:
-        url = server.create_database("bench")
+        yield started, folder
+    finally:
+        started.stop("immediate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """A migrated database on a server of its own."""
+    with server() as (started, _):
+        url = started.create_database("bench")
         migrate(url)
-        found = World(url, server, folder)
+        found = World(url)
         try:
             yield found
         finally:
             found.engine.dispose()
-    finally:
-        server.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def warm_bytecode() -> None:
