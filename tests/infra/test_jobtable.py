@@ -1,5 +1,6 @@
 """README's table of jobs is made from cron.yaml, and a stale one is noticed."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,13 @@ def test_a_bar_in_a_description_does_not_break_the_row() -> None:
         load(ROOT / "cron.yaml").__class__(path="", jobs={"bell": job(schedule="0 8 * * *")})
     ).splitlines()[-1]
     assert row.count("|") == 5
+
+
+def test_every_job_that_came_from_another_scheduler_says_where_it_went() -> None:
+    """Each line's new name is a job of cron.yaml, and none of its business jobs is forgotten."""
+    jobs = load(ROOT / "cron.yaml").jobs
+    lines = (ROOT / "infra" / "moving-here.md").read_text("utf-8").splitlines()
+    told = {name for line in lines if line.startswith("| ") for name in re.findall(r"`(\w+)`", line.split(" | ")[1])}
+    assert {id_ for id_, spec in jobs.items() if spec.category != "platform"} - told == set()
+    first = {line.split("`")[1] for line in lines if line.startswith("| `")}
+    assert {name for name in first if name.startswith(("check_", "generate_", "daily_"))} <= set(jobs)
