@@ -14,14 +14,14 @@ def inventory_check(run: Run) -> None:
     """One sheet a warehouse, month and scope; stock itself is never changed here."""
     params = run.params
     scope = Scope(params["scope"], params["warehouse_id"], run.biz_date, run.time_zone.key)
-    seen = run.db.execute(stock.counted(scope)).one()
     sheets = run.db.execute(stock_checks.opened(
         scope, run.now, run.id, params["slow_days"], params["due_workdays"], detailed=params["detailed"]
     )).one()  # fmt: skip
     limits = params["line_percent"], params["line_value"], params["approve_value"]
     done = run.db.execute(stock_checks.settled(*limits)).one()
     run.count(
-        checked=seen.rows, ledger_kept=seen.ledger, sheets=sheets.sheets, lines=sheets.lines, empty_sheets=sheets.empty,
+        checked=sheets.rows, ledger_kept=sheets.ledger,
+        sheets=sheets.sheets, lines=sheets.lines, empty_sheets=sheets.empty,
         settled=done.settled, reviewed=done.reviewed, second_counts=done.second_counts,
     )  # fmt: skip
     run.items_failed(stock.unjudgeable(scope))

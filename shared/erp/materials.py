@@ -18,6 +18,11 @@ def on_hand() -> Select[Any]:
     return select(_stock.material_id, func.greatest(_available, 0).label("quantity")).group_by(_stock.material_id)
 
 
+def on_hand_beside_each_row() -> Any:
+    """What on_hand says of a material, as a column beside each of its stock rows."""
+    return func.greatest(_available.over(partition_by=_stock.material_id), 0)
+
+
 def receipts() -> Select[Any]:
     """What each open purchase line still brings (order_no, line_id, material_id, eta, quantity); eta may be null."""
     eta = func.coalesce(_line.promised_date, _line.required_date, _order.promised_date, _order.required_date)

@@ -8,7 +8,7 @@ from sqlalchemy import ARRAY, Date, Integer, Select, Text, and_, case, cast, fun
 from sqlalchemy.dialects.postgresql import array
 
 from shared.erp.facts import facts
-from shared.erp.materials import on_hand
+from shared.erp.materials import on_hand_beside_each_row
 from shared.erp.tables import inventories, inventory_transactions, materials, warehouses
 from shared.erp.tokens import user
 from shared.rules.stock import CYCLES
@@ -54,28 +54,41 @@ def ledger() -> Select[Any]:
 
 
 def balances(where: Any, now: datetime, slow_days: int) -> Select[Any]:
-    """The rows that `where` means, with all that a sheet or an alert says of them."""
-    # Materialized: a planner that knows nothing of the rows yet would sum them again for each one.
-    booked = ledger().cte("stock_ledger").prefix_with("MATERIALIZED").c
-    free = on_hand().cte("stock_on_hand").prefix_with("MATERIALIZED").c
+    """The rows that `where` means, with all that a sheet or an alert says of them.
+
+    What is true of a whole material is a window over its rows, and the ledger is met by a FULL JOIN filtered by what
+    may be null: neither is ever read row by row, however few rows are expected and however many one material has.
+    """
+    row = _each_row(where).subquery("stock_row").c
+    booked = ledger().subquery("stock_ledger").c
     kept = select(_move.id).exists()  # a company without a ledger has no differences
     recomputed = case((kept, func.coalesce(booked.recomputed, 0)))
-    idle = func.extract("epoch", now - func.coalesce(booked.last_move, _stock.updated_at)) / 86400
+    idle = func.extract("epoch", now - func.coalesce(booked.last_move, row.updated_at)) / 86400
     unmoved = cast(func.floor(idle), Integer)
+    said = [column for column in row if column.key not in ("updated_at", "meant")]
     return select(
-        _stock.id.label("inventory_id"), _stock.warehouse_id, _stock.material_id, _stock.batch_no, _stock.quantity,
-        _stock.reserved_qty, _stock.frozen_qty, recomputed.label("recomputed"), free.quantity.label("available"),
+        *said, recomputed.label("recomputed"),
         flags(
-            _stock.quantity, recomputed, free.quantity, _material.safety_stock, _stock.frozen_qty, unmoved, slow_days
+            row.quantity, recomputed, row.available, row.safety_stock, row.frozen_qty, unmoved, slow_days
         ).label("flags"),
+    ).join_from(
+        row.inventory_id.table, booked.inventory_id.table, booked.inventory_id == row.inventory_id, full=True
+    ).where(func.coalesce(row.meant, False))
+
+
+def _each_row(where: Any) -> Select[Any]:
+    """Every stock row, meant or not: the material's rows speak together, and the oldest for all of them."""
+    material = _stock.material_id
+    return select(
+        _stock.id.label("inventory_id"), _stock.warehouse_id, material, _stock.batch_no, _stock.quantity,
+        _stock.reserved_qty, _stock.frozen_qty, _stock.updated_at, on_hand_beside_each_row().label("available"),
         _material.material_code, _material.material_name, _material.unit, _material.safety_stock,
-        _material.is_key_material, _material.standard_price, user(_material.buyer_id).label("buyer"),
-        _house.warehouse_name, user(_house.keeper_id).label("keeper"), _broken.label("broken"),
-    ).join_from(inventories, warehouses, _house.id == _stock.warehouse_id).join(
-        materials, _material.id == _stock.material_id
-    ).join(free.material_id.table, free.material_id == _stock.material_id).outerjoin(
-        booked.inventory_id.table, booked.inventory_id == _stock.id
-    ).where(where)
+        _material.is_key_material, user(_material.buyer_id).label("buyer"), _house.warehouse_name,
+        user(_house.keeper_id).label("keeper"), _broken.label("broken"),
+        func.bool_or(_broken).over(partition_by=material).label("material_is_broken"),
+        func.min(_stock.id).filter(_house.is_active).over(partition_by=material).label("speaker"),
+        where.label("meant"),
+    ).join_from(inventories, warehouses, _house.id == _stock.warehouse_id).join(materials, _material.id == material)
 
 
 def flags(
@@ -93,7 +106,8 @@ def flags(
 
 def alerts(flag: str, scope: Scope, now: datetime, slow_days: int) -> Select[Any]:
     """Violations of one flag: NEGATIVE and LEDGER_DIFF by row, BELOW_SAFETY once a material, at its oldest row."""
-    row = balances(scope.rows(), now, slow_days).cte(f"stock_{flag.lower()}").c
+    # Materialized: a condition from outside would make an inner join of its full one.
+    row = balances(scope.rows(), now, slow_days).cte(f"stock_{flag.lower()}").prefix_with("MATERIALIZED").c
     level, trigger, threshold, people = {
         "NEGATIVE": (literal("CRITICAL", Text), row.quantity, literal(0), [row.keeper]),
         "LEDGER_DIFF": (literal("WARNING", Text), row.quantity - row.recomputed, literal(0), [row.keeper]),
@@ -119,7 +133,7 @@ def alerts(flag: str, scope: Scope, now: datetime, slow_days: int) -> Select[Any
     ).where(literal(flag, Text) == func.any(row.flags), ~row.broken)
     if flag != "BELOW_SAFETY":
         return by_row
-    return by_row.where(row.inventory_id == _speaker(row.material_id), ~_material_is_broken(row.material_id))
+    return by_row.where(row.inventory_id == row.speaker, ~row.material_is_broken)
 
 
 def judged(flag: str, scope: Scope) -> Select[Any]:
@@ -149,15 +163,12 @@ def contradictions(scope: Scope) -> Select[Any]:
     )  # fmt: skip
 
 
-def counted(scope: Scope) -> Select[Any]:
-    """How many rows the scope has (`rows`), and whether anybody keeps a ledger (`ledger`, 0 or 1)."""
-    kept = select(_move.id).exists()
-    numbers: tuple[Any, ...] = (
-        func.count().label("rows"), cast(select(kept).scalar_subquery(), Integer).label("ledger"),
-    )
-    return select(*numbers).join_from(inventories, warehouses, _house.id == _stock.warehouse_id).join(
+def counted(scope: Scope) -> tuple[Any, Any]:
+    """How many rows the scope has (`rows`), and whether anybody keeps a ledger (`ledger`, 0 or 1), as two columns."""
+    rows = select(func.count()).join_from(inventories, warehouses, _house.id == _stock.warehouse_id).join(
         materials, _material.id == _stock.material_id
     ).where(scope.rows())
+    return rows.scalar_subquery().label("rows"), cast(select(_move.id).exists(), Integer).label("ledger")
 
 
 def _listed(scope: Scope, where: Any, *said: Any) -> Select[Any]:
@@ -168,14 +179,6 @@ def _listed(scope: Scope, where: Any, *said: Any) -> Select[Any]:
     return select(*columns).join_from(inventories, warehouses, _house.id == _stock.warehouse_id).join(
         materials, _material.id == _stock.material_id
     ).where(scope.rows(), where)
-
-
-def _speaker(material_id: Any) -> Any:
-    """The oldest row of a material speaks for all of them."""
-    each = inventories.alias("each_row").c
-    return select(func.min(each.id)).join(
-        warehouses, and_(_house.id == each.warehouse_id, _house.is_active)
-    ).where(each.material_id == material_id).scalar_subquery()
 
 
 def _material_is_broken(material_id: Any) -> Any:

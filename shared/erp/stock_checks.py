@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, array, insert
 from shared.erp.facts import facts
 from shared.erp.side_tables import inventory_check_lines as lines
 from shared.erp.side_tables import inventory_checks as checks
-from shared.erp.stock import Scope, balances
+from shared.erp.stock import Scope, balances, counted
 from shared.erp.tables import inventories, materials, warehouses
 from shared.erp.tokens import user
 
@@ -42,10 +42,12 @@ def opened(
     """Freeze a sheet a warehouse, once a month and scope; answers how many (`sheets`), with how many lines.
 
     A sheet without lines has nothing to count and is closed at once; without details it only says how many there are.
+    Of the scope it says what `counted` says. Sheets and rows meet in a FULL JOIN: hashed, however few are expected.
     """
-    row = balances(scope.due(), now, slow_days).cte("sheet_rows")
+    row = balances(scope.due(), now, slow_days).add_columns(literal(True).label("due")).cte("sheet_rows")
+    filled = select(row.c.warehouse_id, func.count().label("lines")).group_by(row.c.warehouse_id).subquery("filled")
     here = and_(_house.is_active, literal(True) if scope.warehouse_id is None else _house.id == scope.warehouse_id)
-    number = func.count(row.c.inventory_id)
+    number = func.coalesce(filled.c.lines, 0)
     period = f"{scope.day:%Y-%m}"
     clock = func.belfry.clock(type_=DateTime(timezone=True))
     head = {
@@ -58,20 +60,20 @@ def opened(
         "execution_id": literal(execution, _sheet.execution_id.type),
     }
     sheets = select(*(value.label(name) for name, value in head.items())).outerjoin_from(
-        warehouses, row, row.c.warehouse_id == _house.id
-    ).where(here).group_by(_house.id, _house.warehouse_code, _house.keeper_id)
+        warehouses, filled, filled.c.warehouse_id == _house.id
+    ).where(here)
     made = insert(checks).from_select(list(head), sheets).on_conflict_do_nothing().returning(
-        _sheet.id, _sheet.warehouse_id, _sheet.lines
+        _sheet.id, _sheet.warehouse_id, _sheet.lines, literal(True).label("is_new")
     ).cte("sheets_made")
     frozen = insert(lines).from_select(
         ["check_id", "inventory_id", "book_qty", "recomputed_qty", "flags"],
         select(made.c.id, row.c.inventory_id, row.c.quantity, row.c.recomputed, row.c.flags).join_from(
-            made, row, row.c.warehouse_id == made.c.warehouse_id
-        ).where(literal(detailed)),
+            made, row, row.c.warehouse_id == made.c.warehouse_id, full=True
+        ).where(func.coalesce(made.c.is_new, False), func.coalesce(row.c.due, False), literal(detailed)),
     ).returning(_line.inventory_id).cte("lines_frozen")
     numbers: tuple[Any, ...] = (
         func.count().label("sheets"), func.coalesce(func.sum(made.c.lines), 0).label("lines"),
-        func.count().filter(made.c.lines == 0).label("empty"),
+        func.count().filter(made.c.lines == 0).label("empty"), *counted(scope),
     )
     return select(*numbers).select_from(made).add_cte(frozen)
 
@@ -86,8 +88,8 @@ def _workday_after(day: date, workdays: int) -> Any:
 
 # What was counted is compared with the book as it was then: movements between the snapshot and the count belong to it.
 _SETTLE = """
-with counted as (
-  select l.check_id, l.inventory_id, l.recounted, l.counted_qty, coalesce(m.standard_price, 0) as price,
+with counted as materialized (  -- else each use of `expected` would sum the movements again
+  select l.check_id, l.inventory_id, l.recounted, l.counted_qty, c.lines, coalesce(m.standard_price, 0) as price,
          l.book_qty + coalesce((
            select sum(case when t.type = 'OUT' then -abs(t.quantity) else t.quantity end)
            from erp.inventory_transactions t
@@ -97,7 +99,7 @@ with counted as (
   left join erp.inventories i on i.id = l.inventory_id left join erp.materials m on m.id = i.material_id
   where c.status = 'COUNTING' and l.counted_qty is not null),
 judged as (
-  select check_id, inventory_id, counted_qty - expected as diff_qty,
+  select check_id, lines, inventory_id, counted_qty - expected as diff_qty,
          round((counted_qty - expected) * price, 2) as diff_value, {step} as next_step
   from (select *, counted_qty - expected as difference from counted) d),
 settled as (
@@ -106,14 +108,14 @@ settled as (
     and (l.diff_qty, l.diff_value, l.next_step) is distinct from (j.diff_qty, j.diff_value, j.next_step)
   returning l.check_id),
 complete as (
-  select c.id, count(*) filter (where j.diff_qty <> 0)::int as diff_lines, coalesce(sum(j.diff_value), 0) as diff_value,
-         coalesce(bool_or(j.next_step = 'APPROVAL'), false) as needs_approval
-  from belfry.inventory_checks c join judged j on j.check_id = c.id where c.status = 'COUNTING'
-  group by c.id, c.lines having count(*) = c.lines and not bool_or(coalesce(j.next_step, '') = 'SECOND_COUNT')),
+  select check_id, count(*) filter (where diff_qty <> 0)::int as diff_lines, coalesce(sum(diff_value), 0) as diff_value,
+         coalesce(bool_or(next_step = 'APPROVAL'), false) as needs_approval
+  from judged group by check_id, lines
+  having count(*) = lines and not bool_or(coalesce(next_step, '') = 'SECOND_COUNT')),
 reviewed as (
   update belfry.inventory_checks c set status = 'REVIEW', diff_lines = k.diff_lines, diff_value = k.diff_value,
     needs_approval = k.needs_approval
-  from complete k where c.id = k.id returning c.id)
+  from complete k where c.id = k.check_id returning c.id)
 select (select count(*) from settled)::int as settled, (select count(*) from reviewed)::int as reviewed,
        (select count(*) from judged where next_step = 'SECOND_COUNT')::int as second_counts
 """

@@ -75,8 +75,8 @@ def _spoil(erp: Erp, day: date) -> str:
 
 def _more_materials(db: Connection, row: int, n: int) -> None:
     db.execute(text("""with made as (
-          insert into erp.materials (material_code, material_name, safety_stock)
-          select m.material_code || '-' || c.n || '-' || g, m.material_name, m.safety_stock
+          insert into erp.materials (material_code, material_name, safety_stock, buyer_id)
+          select m.material_code || '-' || c.n || '-' || g, m.material_name, m.safety_stock, m.buyer_id
           from erp.materials m join erp.inventories i on i.material_id = m.id, generate_series(1, :n) g, (select count(*) as n from erp.materials) c
           where i.id = :id returning id)
         insert into erp.inventories (material_id, warehouse_id, quantity)
