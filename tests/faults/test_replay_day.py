@@ -112,16 +112,24 @@ class Scene:
     async def drained(self) -> None:
         """Nothing runs, waits to be sent or published, and every message was acknowledged by whom it is for."""
         in_hand = text("""
-          select (select count(*) from belfry.job_executions where state in ('running', 'pending', 'waiting'))
-               + (select count(*) from belfry.notification_deliveries
-                  where state = 'sending' or state = 'queued' and next_attempt_at <= :now)
-               + (select count(*) from belfry.outbox where published_at is null)""")
+          select job_id || ' ' || state || ' ' || coalesce(reason, '') from belfry.job_executions
+          where state in ('running', 'pending', 'waiting')
+          union all
+          select 'delivery ' || channel || ' ' || state from belfry.notification_deliveries
+          where state = 'sending' or state = 'queued' and next_attempt_at <= :now
+          union all
+          select 'message ' || topic from belfry.outbox where published_at is null limit 20""")
+        left: list[str] = []
 
         def look() -> bool:
             with self.cloud.engine.connect() as connection:
-                return bool(connection.execute(in_hand, {"now": self.clock.at}).scalar_one() == 0)
+                left[:] = connection.execute(in_hand, {"now": self.clock.at}).scalars()
+            return not left
 
-        await eventually(look, "the work is done")
+        try:
+            await eventually(look, "the work is done")
+        except AssertionError as error:
+            raise AssertionError(f"still in hand: {left}") from error
         pushes = self.pushes()
         await eventually(lambda: pushes <= self.recorder.acknowledged.keys(), "every push is acknowledged")
 
