@@ -194,7 +194,7 @@ def environment_kept() -> Iterator[None]:
 def first_ticks(cloud: Cloud) -> list[Tick]:
     """Every job once, and the hour from eight to nine."""
     jobs = [job for job in cloud.file.jobs.values() if job.id not in SWEEPERS]
-    start = datetime.combine(DAY, time(5), ZONE)
+    start = datetime.combine(DAY, time(4, 59), ZONE)
     ticks = due(jobs, start, start + timedelta(hours=24))
     firsts = {tick.job: tick for tick in reversed(ticks)}.values()
     hour = [tick for tick in ticks if time(8) <= tick.at.astimezone(ZONE).time() <= time(9)]
