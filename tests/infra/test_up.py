@@ -155,7 +155,9 @@ def test_one_command_rings_real_bells_ends_without_a_trace_and_remembers(tmp_pat
         second = command("up", "--home", str(home), "--port", "0")
         assert (second.returncode, f"process {cloud.process.pid}" in second.stderr) == (2, True)
 
-        cloud.until("select (value->>'finished')::boolean from belfry.biz_config where key = 'local.history'")
+        cloud.until(
+            "select (value->>'finished')::boolean from belfry.biz_config where key = 'local.history'", within=400
+        )
         assert cloud.ask("select value->>'failed' from belfry.biz_config where key = 'local.history'") == [["0"]]
         assert cloud.ask("select count(distinct job_id) from belfry.jobs where status = 'active'") == cloud.ask(
             "select count(distinct job_id) from belfry.job_executions"
