@@ -39,8 +39,8 @@ MAY_TOUCH = {
     "push.py",
     "remote.py",
 }
-# The one room of its area that asks instead of telling what to ask: it connects to the instances that are watched.
-ASKS = {ROOT / "shared/databases/instances.py"}
+# These two ask instead of telling what to ask: one connects to the instances that are watched, the other reads them.
+ASKS = {ROOT / "shared/databases/instances.py", ROOT / "shared/databases/readings.py"}
 # Jinja2 comes with Flask, which functions-framework loads for every function; rendering is what a job must not load.
 HEAVY = (
     "grpc",

@@ -3,8 +3,9 @@
 from functools import partial
 
 from shared.alerts import raise_alerts
-from shared.databases import checks, instances, partitions, sizes
-from shared.databases.instances import Answer, Instance, Size
+from shared.databases import checks, instances, partitions, readings, sizes
+from shared.databases.instances import Answer, Instance
+from shared.databases.readings import Size
 from shared.errors import PermanentError
 from shared.jobs import Run, job
 from shared.rules.capacity import megabytes
@@ -23,7 +24,7 @@ def collect_database_sizes(run: Run) -> None:
         watched = [Instance(**row._mapping) for row in db.execute(checks.to_ask(KIND))]
     asked = [instance for instance in watched if not run.has_finished(f"instance:{instance.id}")]
     run.count(checked=len(asked))
-    read = partial(instances.sizes, system=params["system_databases"])
+    read = partial(readings.sizes, system=params["system_databases"])
     patience = instances.Patience(
         params["connect_seconds"], params["instance_seconds"], params["tries"], params["workers"]
     )

@@ -3,8 +3,9 @@
 from dataclasses import asdict
 
 from shared.alerts import raise_alerts
-from shared.databases import accounts, checks, instances
-from shared.databases.instances import Accounts, Answer, Instance
+from shared.databases import accounts, checks, instances, readings
+from shared.databases.instances import Answer, Instance
+from shared.databases.readings import Accounts
 from shared.jobs import Run, job
 from shared.rules.accounts import privileges_hash
 from shared.rules.instances import failure_ladder
@@ -23,7 +24,7 @@ def sync_accounts(run: Run) -> None:
         params["connect_seconds"], params["instance_seconds"], params["tries"], params["workers"]
     )
     for answer in instances.survey(
-        asked, instances.accounts, patience, check=run.check, remaining=lambda: run.lease.remaining,
+        asked, readings.accounts, patience, check=run.check, remaining=lambda: run.lease.remaining,
         reserve=params["reserve_seconds"],
     ):  # fmt: skip
         _write(run, answer)
