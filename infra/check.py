@@ -7,7 +7,8 @@ from pathlib import Path
 
 from infra.commands.outcome import parser
 from shared import schedule
-from shared.cronfile import CronFileError, load
+from shared.cronfile.loading import load
+from shared.cronfile.specs import CronFileError
 
 ROOT = Path(__file__).resolve().parent.parent
 

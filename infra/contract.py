@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects import postgresql
 
-from shared.cronfile import JobSpec
+from shared.cronfile.specs import JobSpec
 from shared.erp.tables import erp
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cron_descriptor import ExpressionDescriptor, Options
 
-from shared.cronfile import CronFile, JobSpec, load
+from shared.cronfile.loading import load
+from shared.cronfile.specs import CronFile, JobSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- jobs:begin -->", "<!-- jobs:end -->"

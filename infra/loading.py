@@ -13,7 +13,8 @@ from pathlib import Path
 
 import functions_framework
 
-from shared.cronfile import FunctionSpec, load
+from shared.cronfile.loading import load
+from shared.cronfile.specs import FunctionSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from shared.cronfile_specs import JobSpec
+from shared.cronfile.specs import JobSpec
 from shared.schedule import MINUTE, Schedule
 from shared.scheduler_api import Ring
 

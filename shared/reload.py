@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from shared import declared, reload_rows
 from shared.config import config
-from shared.cronfile_specs import CronFile
+from shared.cronfile.specs import CronFile
 from shared.db import transaction
 from shared.errors import BelfryError
 from shared.schedule import ScheduleError

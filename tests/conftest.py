@@ -22,8 +22,9 @@ from sqlalchemy import Connection, text
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request as WerkzeugRequest
 
-from shared import cronfile, declared, reload_rows
-from shared.cronfile_specs import JobSpec
+from shared import declared, reload_rows
+from shared.cronfile.loading import load
+from shared.cronfile.specs import JobSpec
 
 pytest.register_assert_rewrite("tests.acceptance")  # its failures show what differed
 
@@ -159,7 +160,7 @@ def request_to(
 
 @cache
 def _declared() -> dict[str, JobSpec]:
-    return dict(cronfile.load(ROOT / "cron.yaml").jobs)
+    return dict(load(ROOT / "cron.yaml").jobs)
 
 
 def declared_job(job_id: str) -> JobSpec:

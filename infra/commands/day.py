@@ -18,7 +18,7 @@ from infra.local import day_report
 from infra.local.cloud import CRON, Cloud
 from infra.local.day import ZONE, Day, DayClock, bounds
 from infra.local.home import Home
-from shared.cronfile import CronFileError
+from shared.cronfile.specs import CronFileError
 from shared.errors import BelfryError
 
 

@@ -21,8 +21,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from infra.commands.outcome import BadInputError, OutOfReachError, parser
 from infra.commands.running import database
 from infra.contract import Contract, Verdict, judged
-from shared import cronfile, db, reload, scheduler_api
-from shared.cronfile import CronFile, CronFileError
+from shared import db, reload, scheduler_api
+from shared.cronfile.loading import load
+from shared.cronfile.specs import CronFile, CronFileError
 from shared.errors import Unavailable
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     asked.add_argument("--schema", default="erp", help="the schema that is compared (default: %(default)s)")
     options = asked.parse_args(argv)
     try:
-        file = cronfile.load(ROOT / "cron.yaml")
+        file = load(ROOT / "cron.yaml")
     except CronFileError as error:
         raise BadInputError(str(error)) from None
     if options.database:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from infra.commands.outcome import BadInputError, parser
 from infra.commands.running import database
-from shared import cronfile, reload, scheduler_api
-from shared.cronfile import CronFileError
+from shared import reload, scheduler_api
+from shared.cronfile.loading import load
+from shared.cronfile.specs import CronFileError
 from shared.reload import InvalidReload
 
 CRON_FILE = Path(__file__).parents[2] / "cron.yaml"
@@ -21,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
     asked.add_argument("--reset-overrides", action="store_true", help="drop what operators changed")
     options = asked.parse_args(argv)
     try:
-        file = cronfile.load(CRON_FILE)
+        file = load(CRON_FILE)
     except CronFileError as error:
         raise BadInputError(str(error)) from None
     with database(options.home) as connection, scheduler_api.connect() as live:

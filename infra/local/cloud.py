@@ -24,7 +24,8 @@ from infra.local.sinks import Sinks
 from infra.local.sources import Sources
 from infra.local.ticks import SWEEPERS, Poster
 from shared import reload, scheduler_api
-from shared.cronfile import CronFile, load
+from shared.cronfile.loading import load
+from shared.cronfile.specs import CronFile
 from shared.db import new_engine
 from shared.errors import BelfryError
 

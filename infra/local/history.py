@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from infra.local.ticks import SWEEPERS, Poster, Tick, due
 from shared import logs
-from shared.cronfile import JobSpec
+from shared.cronfile.specs import JobSpec
 
 KEY = "local.history"
 SPAN = timedelta(hours=24)

@@ -13,7 +13,7 @@ import aiohttp
 
 from infra.local.oidc import Signer
 from infra.local.topology import PROJECT
-from shared.cronfile import JobSpec
+from shared.cronfile.specs import JobSpec
 
 CALLER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
 AT_ONCE = 4  # requests; two cores do not do more any faster

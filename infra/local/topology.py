@@ -11,7 +11,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOT
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 from google.pubsub_v1.types import DeadLetterPolicy, ExpirationPolicy, PushConfig, RetryPolicy, Subscription, Topic
 
-from shared.cronfile import FunctionSpec
+from shared.cronfile.specs import FunctionSpec
 
 PROJECT = "belfry-local"
 PUSHER = f"pubsub@{PROJECT}.iam.gserviceaccount.com"

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from infra.local import demo
-from shared import cronfile, db, executions, reload
+from shared import db, executions, reload
+from shared.cronfile.loading import load
 from shared.schedule import MINUTE, Schedule, now
 from tests.conftest import ROOT, Perform
 
@@ -32,7 +33,7 @@ PERFORMED = ("check_overdue_issues", "check_blocking_issues", "check_milestone_a
 
 def register(connection: Connection) -> None:
     """Every job of cron.yaml; nothing listens where their functions should be."""
-    file = cronfile.load(ROOT / "cron.yaml")
+    file = load(ROOT / "cron.yaml")
     reload.apply(connection, file, None, targets=dict.fromkeys(file.jobs, "http://127.0.0.1:9"))
 
 

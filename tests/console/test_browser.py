@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import Connection, text
 
 from functions.console.moments import utc_now
-from shared import cronfile, executions
+from shared import executions
+from shared.cronfile.loading import load
 from shared.db import set_clock
 from tests.conftest import ROOT, Perform
 from tests.console import camera
@@ -193,7 +194,7 @@ def test_filters_apply_at_once_and_stay_in_the_address(stage: Stage, open_as: ob
     page: Page = open_as("viewer")
     page.get_by_label("分类").select_option("issues")
     page.wait_for_url("**/?category=issues")
-    of_issues = [job for job in cronfile.load(ROOT / "cron.yaml").jobs.values() if job.category == "issues"]
+    of_issues = [job for job in load(ROOT / "cron.yaml").jobs.values() if job.category == "issues"]
     expect(page.locator("tr[data-key]")).to_have_count(len(of_issues))
     page.reload()
     expect(page.get_by_label("分类")).to_have_value("issues")

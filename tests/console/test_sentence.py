@@ -46,8 +46,8 @@ def test_rare_schedules_stay_as_they_are_written(expression: str) -> None:
 
 
 def test_every_schedule_of_ours_has_a_sentence() -> None:
-    from shared import cronfile
+    from shared.cronfile.loading import load
 
-    jobs = cronfile.load(ROOT / "cron.yaml").jobs.values()
+    jobs = load(ROOT / "cron.yaml").jobs.values()
     written = [job.schedule for job in jobs if job.schedule and sentence(job.schedule, "en") == job.schedule]
     assert written == []

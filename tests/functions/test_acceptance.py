@@ -12,12 +12,12 @@ from types import ModuleType
 import pytest
 from sqlalchemy import Connection
 
-from shared import cronfile
-from shared.cronfile_specs import JobSpec
+from shared.cronfile.loading import load
+from shared.cronfile.specs import JobSpec
 from tests.acceptance import AlertJob, Case, Promise, RowsJob, bad_reasons, promises
 from tests.conftest import ROOT, Perform
 
-JOBS = dict(cronfile.load(ROOT / "cron.yaml").jobs)
+JOBS = dict(load(ROOT / "cron.yaml").jobs)
 
 
 def _module(spec: JobSpec) -> ModuleType:

@@ -17,14 +17,14 @@ from pg8000.converters import literal
 from pg8000.dbapi import convert_paramstyle
 from sqlalchemy import Connection, Engine, event, text
 
-from shared import cronfile
+from shared.cronfile.loading import load
 from tests.acceptance import AlertJob
 from tests.conftest import ROOT, Perform
 from tests.factories import Erp
 from tests.faults.order import FULL
 
 ROWS = 1_000_000 if FULL else 50_000
-JOBS = dict(cronfile.load(ROOT / "cron.yaml").jobs)
+JOBS = dict(load(ROOT / "cron.yaml").jobs)
 # The jobs whose tables grow without end in a factory, and how most rows of them look: over and done with.
 HEAVIEST = {
     "check_timeout_issues": "erp.issues set status = 'CLOSED', closed_at = now()",

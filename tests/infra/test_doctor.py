@@ -11,10 +11,10 @@ from infra import contract
 from infra.__main__ import main
 from infra.contract import Contract
 from infra.local.home import Home
-from shared import cronfile
+from shared.cronfile.loading import load
 
 ROOT = Path(__file__).resolve().parents[2]
-JOBS = dict(cronfile.load(ROOT / "cron.yaml").jobs)
+JOBS = dict(load(ROOT / "cron.yaml").jobs)
 
 
 def verdicts(db: Connection, schema: str = "erp") -> dict[str, contract.Verdict]:

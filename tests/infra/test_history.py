@@ -18,7 +18,7 @@ from infra.local.history import KEY, History, ticks_before
 from infra.local.oidc import Signer
 from infra.local.slumber import forgive
 from infra.local.ticks import Poster, Tick
-from shared.cronfile import JobSpec
+from shared.cronfile.specs import JobSpec
 from shared.db import new_engine
 
 NOON = datetime(2026, 3, 2, 12, 0, 30, tzinfo=UTC)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from infra import jobtable
-from shared.cronfile import JobSpec, load
+from shared.cronfile.loading import load
+from shared.cronfile.specs import JobSpec
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ from google.pubsub_v1.types import Subscription
 from infra.local import topology
 from infra.local.oidc import Signer
 from infra.local.pubsub import LocalPubSub
-from shared.cronfile import FunctionSpec
+from shared.cronfile.specs import FunctionSpec
 
 FUNCTIONS = [
     FunctionSpec(id="notify_email", category="notify", timeout=120),

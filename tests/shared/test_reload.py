@@ -14,7 +14,8 @@ from sqlalchemy import Connection, text
 
 from infra.local.scheduler import LocalScheduler
 from shared import config, reload, scheduler_api
-from shared.cronfile import CronFile, load
+from shared.cronfile.loading import load
+from shared.cronfile.specs import CronFile
 from shared.db import new_engine
 from shared.errors import Unavailable
 from shared.scheduler_api import Ring, SchedulerApi

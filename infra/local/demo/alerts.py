@@ -13,7 +13,7 @@ from infra.local.demo.issues import ISSUE
 from infra.local.demo.milestones import MILESTONE
 from infra.local.demo.people import USER
 from infra.local.demo.rows import Factory
-from shared import cronfile
+from shared.cronfile.loading import load
 from shared.erp import issues, milestones
 
 CRON = Path(__file__).parents[3] / "cron.yaml"
@@ -65,7 +65,7 @@ def populate(factory: Factory) -> None:
 
 def _violations(factory: Factory) -> dict[tuple[str, int], dict[str, Any]]:
     """The jobs' own answers for the day, by rule and target."""
-    jobs = cronfile.load(CRON).jobs
+    jobs = load(CRON).jobs
     overdue, near, blocking = (jobs[f"check_{name}"].params for name in ("overdue_issues", "milestone_alerts", "blocking_issues"))
     statements = {
         "ISSUE_OVERDUE": issues.past_due(factory.day, overdue["warning_days"], overdue["critical_days"]),

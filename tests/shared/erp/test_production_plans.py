@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Select, text
 from sqlalchemy.dialects import postgresql
 
-from shared import cronfile
+from shared.cronfile.loading import load
 from shared.erp import equipment, planning_inputs, production_plans, production_stats, work_reports
 from tests.conftest import ROOT
 from tests.factories import TODAY, Erp
@@ -53,7 +53,7 @@ def grown(db: Connection) -> Connection:
 
 
 def queries() -> Iterator[tuple[str, Select[Any]]]:
-    jobs = cronfile.load(ROOT / "cron.yaml").jobs
+    jobs = load(ROOT / "cron.yaml").jobs
     maintenance = jobs["check_equipment_maintenance_reminder"].params
     span = production_stats.Span.until(TODAY, days_before=2, zone=ZONE, day_hours=8)
     yield "plans", production_plans.deviating(TODAY, **jobs["check_production_plan_alerts"].params)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Select, text
 from sqlalchemy.dialects import postgresql
 
-from shared import cronfile
+from shared.cronfile.loading import load
 from shared.erp import milestone_reminders, opportunities, payments, presales, receivables, sales_reminders
 from tests.conftest import ROOT
 from tests.factories import TODAY, Erp
@@ -58,7 +58,7 @@ def grown(db: Connection) -> Connection:
 
 
 def queries() -> Iterator[tuple[str, Select[Any]]]:
-    jobs = cronfile.load(ROOT / "cron.yaml").jobs
+    jobs = load(ROOT / "cron.yaml").jobs
     scan, payment = jobs["sales_reminder_scan"].params, jobs["check_payment_reminder"].params
     p = scan["payment"]
     yield "milestones near", milestone_reminders.upcoming(TODAY, scan["milestone"]["tiers"], 3)

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from shared.cronfile_rules import Entry
-from shared.cronfile_specs import CronFile, JobSpec
-from shared.cronfile_yaml import Node, Problem
+from shared.cronfile.positions import Node, Problem
+from shared.cronfile.rules import Entry
+from shared.cronfile.specs import CronFile, JobSpec
 from shared.schedule import Schedule, clock_changes
 
 CROWDED = 5

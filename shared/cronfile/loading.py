@@ -7,12 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from shared import cronfile_rules as rules
-from shared import cronfile_warnings as warnings
-from shared.cronfile_checks import section
-from shared.cronfile_fields import FILE, FUNCTION, JOB, POLICIES, RESOURCES
-from shared.cronfile_specs import CATEGORIES, CronFile, CronFileError, FunctionSpec, JobSpec
-from shared.cronfile_yaml import Node, Problem, UnreadableError, read
+from shared.cronfile import rules, warnings
+from shared.cronfile.checks import section
+from shared.cronfile.fields import FILE, FUNCTION, JOB, POLICIES, RESOURCES
+from shared.cronfile.positions import Node, Problem, UnreadableError, read
+from shared.cronfile.specs import CATEGORIES, CronFile, CronFileError, FunctionSpec, JobSpec
 from shared.unix_cron import Expression
 
 __all__ = ["CATEGORIES", "CronFile", "CronFileError", "FunctionSpec", "JobSpec", "Problem", "load"]

@@ -1,6 +1,6 @@
 """Which fields the sections of cron.yaml have, and what each may hold."""
 
-from shared.cronfile_checks import (
+from shared.cronfile.checks import (
     Field,
     bilingual,
     block,
@@ -18,7 +18,7 @@ from shared.cronfile_checks import (
     time_zone,
     values,
 )
-from shared.cronfile_specs import CATEGORIES
+from shared.cronfile.specs import CATEGORIES
 
 MEMORY = ("128Mi", "256Mi", "512Mi", "1Gi", "2Gi", "4Gi", "8Gi", "16Gi", "32Gi")
 job_id = matching(r"[a-z][a-z0-9_]{0,62}", "write the id of a job")

@@ -10,9 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from shared.cronfile_checks import listed, meant
-from shared.cronfile_specs import JobSpec
-from shared.cronfile_yaml import Node, Problem
+from shared.cronfile.checks import listed, meant
+from shared.cronfile.positions import Node, Problem
+from shared.cronfile.specs import JobSpec
 from shared.schedule import Schedule, ScheduleError
 
 RESERVED = ("history", "reload", "drift", "by-func")

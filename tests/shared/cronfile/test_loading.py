@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra import check
-from shared.cronfile import CronFile, CronFileError, Problem, load
+from shared.cronfile.loading import load
+from shared.cronfile.positions import Problem
+from shared.cronfile.specs import CronFile, CronFileError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CORPUS = [
-    json.loads(line) for line in Path(__file__).with_name("cronfile_corpus.jsonl").read_text("utf-8").splitlines()
+    json.loads(line) for line in Path(__file__).with_name("corpus.jsonl").read_text("utf-8").splitlines()
 ]
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 BELL = """\

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from shared.cronfile_yaml import Node, Problem
+from shared.cronfile.positions import Node, Problem
 from shared.unix_cron import Expression, ScheduleError
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

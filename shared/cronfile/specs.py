@@ -6,7 +6,7 @@ from datetime import time, timedelta
 from functools import cached_property
 from typing import Any
 
-from shared.cronfile_yaml import Problem
+from shared.cronfile.positions import Problem
 from shared.schedule import Schedule, window_offset
 
 CATEGORIES = (
