@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Integer, Row, Text, column, text
 
 from shared.config import config
 from shared.errors import BelfryError
-from shared.notifications import OutboxMessage
+from shared.outbox import OutboxMessage
 
 Kind = Literal["transient", "permanent", "config", "uncertain"]
 

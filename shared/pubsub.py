@@ -10,7 +10,7 @@ from typing import Any
 
 from shared import logs
 from shared.config import config
-from shared.notifications import OutboxMessage
+from shared.outbox import OutboxMessage
 
 _WAIT = 10.0  # seconds for a whole batch; what is not confirmed by then is published again by the sweeper
 

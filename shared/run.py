@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Select, text
 from sqlalchemy.exc import DBAPIError
 
-from shared import db, executions, logs, notifications
+from shared import db, executions, logs, outbox
 from shared.config import config
 from shared.errors import BelfryError, Cancelled, LeaseLost
 from shared.executions import Claim, JobRow
+from shared.fan_out import fan_out
 from shared.leases import Lease
+from shared.outbox import OutboxMessage
 
 _ITEMS = text("""insert into belfry.execution_items (execution_id, item_type, item_key, status, error, attempt)
   select cast(:id as uuid), i.item_type, i.item_key, i.status, i.error, :attempt
@@ -67,7 +69,7 @@ class Run:
         self.counters: dict[str, int] = {}
         self.fence, self.lease, self.connection = claim.fence, lease, connection
         self.in_transaction = False
-        self.outbox: list[notifications.OutboxMessage] = []
+        self.outbox: list[OutboxMessage] = []
         self._items: list[dict[str, str]] = []
         self._failed_items = 0
         self._fan_out_wanted = False
@@ -245,7 +247,7 @@ class Run:
             self.connection.execute(_ITEMS, {"id": self.id, "attempt": self.attempt, "items": json.dumps(self._items)})
             self._items = []
         if self._fan_out_wanted:
-            told = notifications.fan_out(self.connection, self.id)
+            told = fan_out(self.connection, self.id)
             self.count(deliveries=told.deliveries, suppressed=told.suppressed, no_recipient=told.no_recipient)
             self.outbox += told.outbox
             self._fan_out_wanted = False
@@ -287,7 +289,7 @@ class Run:
             ended = executions.finish(*execution, **outcome)
         if ended is None:
             raise LeaseLost
-        self.outbox += [notifications.OutboxMessage(**message) for message in ended]
+        self.outbox += [OutboxMessage(**message) for message in ended]
         return state
 
     def publish(self) -> None:
@@ -296,4 +298,4 @@ class Run:
             from shared import pubsub  # 200 ms of imports that a tick without notifications never pays
 
             messages, self.outbox = self.outbox, []
-            notifications.mark_published(self.connection, pubsub.publish(messages))
+            outbox.mark_published(self.connection, pubsub.publish(messages))

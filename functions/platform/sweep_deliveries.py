@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from shared import deliveries, notifications, untold
+from shared import deliveries, outbox, untold
 from shared.alerts import raise_alerts
 from shared.jobs import Run, job
 
@@ -23,13 +23,13 @@ def sweep_deliveries(run: Run) -> None:
             break
 
 
-def _publish(run: Run, batch: list[notifications.OutboxMessage]) -> int:
+def _publish(run: Run, batch: list[outbox.OutboxMessage]) -> int:
     if run.dry_run or not batch:
         return 0
     from shared import pubsub  # 200 ms of imports that a quiet minute never pays
 
     run.check()
     confirmed = pubsub.publish(batch)
-    notifications.mark_published(run.connection, confirmed)
+    outbox.mark_published(run.connection, confirmed)
     run.count(published=len(confirmed), unpublished=len(batch) - len(confirmed))
     return len(confirmed)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from sqlalchemy import text
 
-from shared import deliveries, notifications
+from shared import deliveries, outbox
 from shared.deliveries import Claimed, SendFailedError
+from shared.fan_out import fan_out
 from tests.shared.machine.model import Model
 from tests.shared.machine.world import DELIVERED, GIVEN_UP, MINUTE
 
@@ -102,7 +103,7 @@ class DeliveryRules(Model):
         messages = sorted(deliveries.take_outbox(self.world.db, limit), key=lambda message: message.id)
         self.pushes += [message.payload for message in messages if message.topic == "notifications"]
         if marked:
-            notifications.mark_published(self.world.db, [message.id for message in messages])
+            outbox.mark_published(self.world.db, [message.id for message in messages])
         return len(messages)
 
     def _push(self, payload: dict[str, Any]) -> None:
@@ -145,7 +146,7 @@ class DeliveryRules(Model):
         }
         with self.world.transaction() as db:
             db.execute(_TELL, told)
-            notifications.fan_out(db, None)
+            fan_out(db, None)
 
     @rule(limit=st.sampled_from([1, 100]), marked=st.booleans(), late=st.booleans())
     def a_publisher_works(self, limit: int, marked: bool, late: bool) -> None:

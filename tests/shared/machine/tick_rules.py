@@ -14,9 +14,10 @@ from hypothesis.stateful import initialize, precondition, rule
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from shared import dependents, executions, expected, kicks, notifications, operations
+from shared import dependents, executions, expected, kicks, operations
 from shared.db import rollback, sqlstate
 from shared.errors import LeaseLost
+from shared.fan_out import fan_out
 from shared.jobs import _tick
 from shared.trigger import Trigger
 from tests.shared.machine import claims
@@ -200,7 +201,7 @@ class TickRules(Model):
             told = {"key": f"{worker.execution_id}", "severity": "CRITICAL", "id": str(worker.execution_id),
                     "recipients": [f"USER:{user}" for user in self.users]}  # fmt: skip
             db.execute(_TELL, told)
-            notifications.fan_out(db, str(worker.execution_id))
+            fan_out(db, str(worker.execution_id))
 
     def _fail(self, worker: Worker, reason: str) -> None:
         again = worker.attempt < worker.max_attempts and reason != "operator"
