@@ -27,11 +27,24 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """What one job needs: columns of its row and fields of its Cloud Scheduler job, each (is, shall be)."""
+    """What one job needs: columns of its row and fields of its Cloud Scheduler job, each (is, shall be).
+
+    `reason` is what the file says why the job is as it is.
+    """
 
     job_id: str
     table: Mapping[str, Pair] = field(default_factory=dict)
     live: Mapping[str, Pair] = field(default_factory=dict)
+    reason: str | None = None
+
+    @property
+    def of_the_file(self) -> bool:
+        """Whether what the file says changed, and not an override or Cloud Scheduler alone."""
+        return not declared.COLUMNS.keys().isdisjoint(self.table)
+
+    def as_dict(self) -> dict[str, Any]:
+        said = {"reason": self.reason} if self.reason and self.of_the_file else {}
+        return {"job_id": self.job_id, "table": _listed(self.table), "live": _listed(self.live), **said}
 
 
 @dataclass(frozen=True)
@@ -49,14 +62,18 @@ class Plan:
     def empty(self) -> bool:
         return not (self.added or self.updated or self.removed or self.invalid or self.switch)
 
+    @property
+    def reasons(self) -> dict[str, str]:
+        """What the file says of the jobs that it makes or changes."""
+        changed = (*self.added, *(one for one in self.updated if one.of_the_file))
+        return {one.job_id: one.reason for one in changed if one.reason}
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON answers; the last four are the names that the older systems answered with."""
         reloaded = [change.job_id for change in (*self.added, *self.updated)]
         return {
             "added": [change.job_id for change in self.added],
-            "updated": [
-                {"job_id": one.job_id, "table": _listed(one.table), "live": _listed(one.live)} for one in self.updated
-            ],
+            "updated": [change.as_dict() for change in self.updated],
             "removed": list(self.removed),
             "unchanged": list(self.unchanged),
             "invalid": [{"job_id": job_id, "message": message} for job_id, message in self.invalid],
@@ -120,7 +137,7 @@ def apply(
                 reload_rows.clear_overrides(connection, (row["job_id"] for row in touched), actor=actor)
             reload_rows.orphan(connection, made.removed, actor=actor)
             reload_rows.link(connection)
-            reload_rows.revise(connection, actor=actor, reason=reason, now=now)
+            reload_rows.revise(connection, actor=actor, reason=reason, reasons=made.reasons, now=now)
             if made.switch:
                 reload_rows.turn(connection, file.enabled)
             reload_rows.note(connection, made.as_dict(), actor=actor, reason=reason)
@@ -230,9 +247,13 @@ class _Look:
         names = (*declared.COLUMNS, *declared.OVERRIDES, "orphan")
         table = {name: (before[name], after[name]) for name in names if before[name] != after[name]}
         is_now, shall_be = self._live.get(job_id), self._rings.get(job_id)
+        live: Mapping[str, Pair]
         if shall_be is None:
-            return Change(job_id, table, {"job": (is_now.schedule, None)} if is_now else {})
-        return Change(job_id, table, is_now.differences(shall_be) if is_now else {"job": (None, shall_be.schedule)})
+            live = {"job": (is_now.schedule, None)} if is_now else {}
+        else:
+            live = is_now.differences(shall_be) if is_now else {"job": (None, shall_be.schedule)}
+        spec = self._file.jobs.get(job_id)
+        return Change(job_id, table, live, spec.reason if spec else None)
 
 
 def _misfits(row: Row) -> Iterator[str]:

@@ -64,7 +64,8 @@ _REVISE = text(f"""
     where ({_GRID_BEFORE}) is distinct from ({_GRID})),
   written as (
     insert into belfry.job_revisions (job_id, revision, {_GRID_NAMES}, effective_at, created_by, reason)
-    select job_id, revision, {_GRID_NAMES}, coalesce(cast(:now as timestamptz), belfry.clock()), :actor, :reason
+    select job_id, revision, {_GRID_NAMES}, coalesce(cast(:now as timestamptz), belfry.clock()), :actor,
+           coalesce(cast(:reasons as jsonb) ->> job_id, :reason)
     from moved returning job_id, revision)
   update belfry.jobs j set revision = w.revision from written w where j.job_id = w.job_id""")  # noqa: S608
 _TIMING = text("""
@@ -117,10 +118,19 @@ def link(connection: Connection) -> None:
     connection.execute(_DEPENDENCIES)
 
 
-def revise(connection: Connection, *, actor: str, reason: str | None = None, now: datetime | None = None) -> None:
+def revise(
+    connection: Connection,
+    *,
+    actor: str,
+    reason: str | None = None,
+    reasons: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+) -> None:
     """A revision for every job whose grid or gate in force differs from its last one; to be called after each
-    override."""
-    connection.execute(_REVISE, {"actor": actor, "reason": reason, "now": now})
+    override. A job's own of the `reasons` goes before the reason of all."""
+    connection.execute(
+        _REVISE, {"actor": actor, "reason": reason, "reasons": json.dumps(dict(reasons or {})), "now": now}
+    )
 
 
 def set_timing(

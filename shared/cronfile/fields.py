@@ -59,6 +59,7 @@ JOB = {
     "owner": Field(text(), required=True),
     "risk": Field(one_of("LOW", "MEDIUM", "HIGH", "CRITICAL")),
     "runbook": Field(runbook),
+    "reason": Field(text(500)),
     "schedule": Field(schedule),
     "enabled": Field(boolean),
     "params": Field(values),

@@ -1,6 +1,6 @@
 """What should run: cron.yaml as frozen specs, or every error at once with its line and column."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from shared.cronfile.positions import Node, Problem, UnreadableError, read
 from shared.cronfile.specs import CATEGORIES, CronFile, CronFileError, FunctionSpec, JobSpec
 from shared.unix_cron import Expression
 
-__all__ = ["CATEGORIES", "CronFile", "CronFileError", "FunctionSpec", "JobSpec", "Problem", "load"]
+__all__ = ["CATEGORIES", "CronFile", "CronFileError", "FunctionSpec", "JobSpec", "Problem", "load", "parse"]
 
 HOUR, DAY = 3600, 86400
 
@@ -28,11 +28,26 @@ def load(
     ticks the clocks' changes of the year after `at` move or repeat, with `workdays_until` too when the published
     Chinese calendar ends soon. Raises CronFileError with every problem.
     """
-    path, problems = Path(path), list[Problem]()
+    path = Path(path)
     try:
-        tree = read(path.read_bytes(), problems)
+        data = path.read_bytes()
     except OSError as unreadable:
         raise CronFileError([Problem(1, 1, "", f"cannot be read: {unreadable.strerror}", path.name)]) from unreadable
+    return parse(data, path, sources=sources, at=at, workdays_until=workdays_until)
+
+
+def parse(
+    data: bytes,
+    path: Path,
+    *,
+    sources: Path | None = None,
+    at: datetime | None = None,
+    workdays_until: date | None = None,
+) -> CronFile:
+    """The same of a file's content; `path` is what it is called."""
+    problems: list[Problem] = []
+    try:
+        tree = read(data, problems)
     except UnreadableError as unreadable:
         raise _refusal([*problems, *unreadable.problems], path) from unreadable
     unread = list(problems)
@@ -57,6 +72,7 @@ def load(
         connections=top.get("database", {}).get("connections", CronFile.connections),
         jobs=MappingProxyType({one.id: _job(one) for one in entries.values() if one.kind == "job"}),
         functions=MappingProxyType({one.id: _function(one) for one in entries.values() if one.kind == "function"}),
+        places=MappingProxyType(dict(_places(entries, tree))),
     )
     return replace(file, warnings=tuple(warnings.found(file, entries, tree, at, workdays_until)))
 
@@ -78,6 +94,15 @@ def _entries(
         found = section(fields, node, entry_id, problems)
         entries[entry_id] = rules.Entry(entry_id, kind, node, block.keys[entry_id], found, {**inherited, **found})
     return entries
+
+
+def _places(entries: Mapping[str, rules.Entry], tree: Node) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Where each entry and each of its fields stands, and each default."""
+    for entry in entries.values():
+        yield entry.id, entry.place
+        yield from ((f"{entry.id}.{name}", (node.line, node.column)) for name, node in entry.node.value.items())
+    if "defaults" in tree.value:
+        yield from ((f"defaults.{name}", at) for name, at in tree.value["defaults"].keys.items())
 
 
 def _function(entry: rules.Entry) -> FunctionSpec:

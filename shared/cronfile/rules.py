@@ -15,6 +15,7 @@ from shared.cronfile.positions import Node, Problem
 from shared.cronfile.specs import JobSpec
 from shared.schedule import Schedule, ScheduleError
 
+RISKY = ("HIGH", "CRITICAL")
 RESERVED = ("history", "reload", "drift", "by-func")
 _SECRET_NAME = re.compile(r"passw|secret|token|api_?key|access_?key|private_?key|credential|webhook", re.IGNORECASE)
 _SECRET_VALUE = re.compile(
@@ -45,6 +46,9 @@ def broken(entry: Entry, others: Mapping[str, Entry]) -> Iterator[Problem]:
     """Every rule that one entry breaks, read beside the others."""
     yield from _identity(entry)
     if entry.kind == "job":
+        if entry.merged.get("risk") in RISKY and "runbook" not in entry.node.value:
+            says = f"is missing; a job of risk {entry.merged['risk']} says what to do when it fails"
+            yield entry.problem("runbook", says, entry.node)
         yield from _firing(entry)
         yield from _upstreams(entry, others)
         yield from _params(entry)

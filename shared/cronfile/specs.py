@@ -41,6 +41,7 @@ class JobSpec(FunctionSpec):
 
     risk: str = "MEDIUM"
     runbook: str | None = None
+    reason: str | None = None
     schedule: str | None = None
     time_zone: str = "Asia/Shanghai"
     calendar: str = "every_day"
@@ -78,7 +79,10 @@ class JobSpec(FunctionSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class CronFile:
-    """The whole file: every job and function by id, in the file's order."""
+    """The whole file: every job and function by id, in the file's order.
+
+    `places` says where an entry (`job`), its field (`job.field`) or a default (`defaults.field`) stands: line, column.
+    """
 
     path: str
     enabled: bool = True
@@ -86,6 +90,12 @@ class CronFile:
     jobs: Mapping[str, JobSpec] = field(default_factory=dict)
     functions: Mapping[str, FunctionSpec] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    places: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def connections_used(self) -> int:
+        """What all functions at once may open: the sum of max_instances x pool."""
+        return sum(one.max_instances * one.pool for one in (*self.jobs.values(), *self.functions.values()))
 
 
 class CronFileError(ValueError):

@@ -28,19 +28,15 @@ def found(
                 f"Chinese workdays are published to {workdays_until} only; after that weekends rest and no holiday does"
             )
             yield entry.problem("calendar", says)
-        if job.risk in ("HIGH", "CRITICAL") and not job.runbook:
-            yield entry.problem(
-                "runbook", f"is missing; a job of risk {job.risk} says what to do when it fails", entry.node
-            )
     yield from _crowds(file, entries)
-    used = sum(one.max_instances * one.pool for one in (*file.jobs.values(), *file.functions.values()))
-    if used > file.connections:
+    if file.connections_used > file.connections:
         at_node = tree.value.get("database", tree)
         yield Problem(
             at_node.line,
             at_node.column,
             "database.connections",
-            f"all functions at once open up to {used} connections (max_instances x pool), more than {file.connections}",
+            f"all functions at once open up to {file.connections_used} connections (max_instances x pool), "
+            f"more than {file.connections}",
         )
 
 
@@ -72,7 +68,17 @@ def _ticks(job: JobSpec, entry: Entry, at: datetime | None) -> Iterator[Problem]
 
 
 def _moved(timetable: Schedule, entry: Entry, at: datetime) -> Iterator[Problem]:
-    """Ticks that a change of the clocks skips, moves or repeats; every hour of every day stays every hour."""
+    for hit, does in moved_ticks(timetable, at):
+        yield entry.problem(
+            "schedule", f"on {hit:%Y-%m-%d} {hit:%H:%M} {does} ({timetable.time_zone} changes its clocks)"
+        )
+
+
+def moved_ticks(timetable: Schedule, at: datetime) -> Iterator[tuple[datetime, str]]:
+    """Wall times that a change of the clocks within a year skips, moves or repeats, each with what it does.
+
+    Every hour of every day stays every hour.
+    """
     if timetable.cron.hours == frozenset(range(24)) and not timetable.cron.by_the_clock:
         return
     for moment, shift in clock_changes(timetable.zone, at, at + YEAR):
@@ -86,9 +92,7 @@ def _moved(timetable: Schedule, entry: Entry, at: datetime) -> Iterator[Problem]
             does = f"does not exist and rings at {wall:%H:%M} instead" if once else "does not exist and does not ring"
         else:
             does = "comes twice and rings the first time only" if once else "comes twice and rings twice"
-        yield entry.problem(
-            "schedule", f"on {hit:%Y-%m-%d} {hit:%H:%M} {does} ({timetable.time_zone} changes its clocks)"
-        )
+        yield hit, does
 
 
 def _walls(timetable: Schedule, start: datetime, end: datetime) -> Iterator[datetime]:
@@ -98,15 +102,20 @@ def _walls(timetable: Schedule, start: datetime, end: datetime) -> Iterator[date
         yield tick.replace(tzinfo=None)
 
 
-def _crowds(file: CronFile, entries: Mapping[str, Entry]) -> Iterator[Problem]:
-    """Minutes at which five or more jobs start; those of every minute are a steady load and not counted."""
-    starts: dict[datetime, list[str]] = defaultdict(list)
+def starts(file: CronFile) -> dict[datetime, list[str]]:
+    """Which jobs start in which minute of the sample; those of every minute are a steady load and not counted."""
+    found: dict[datetime, list[str]] = defaultdict(list)
     for job in file.jobs.values():
         if job.enabled and job.timetable and job.timetable.cron.shortest_gap > 1:
             for tick in job.timetable.ticks(*SAMPLE):
-                starts[tick + job.offset].append(job.id)
+                found[tick + job.offset].append(job.id)
+    return found
+
+
+def _crowds(file: CronFile, entries: Mapping[str, Entry]) -> Iterator[Problem]:
+    """Minutes at which five or more jobs start."""
     crowds: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    for moment, jobs in starts.items():
+    for moment, jobs in starts(file).items():
         if len(jobs) >= CROWDED:
             zone = file.jobs[jobs[0]].timetable
             crowds[tuple(jobs)].add(f"{moment.astimezone(zone.zone if zone else UTC):%H:%M}")

@@ -182,6 +182,34 @@ def test_a_changed_schedule_begins_now_and_is_not_retroactive(
     assert audit(db)[-1][3] == "later"
 
 
+def test_the_file_s_reason_goes_to_the_revision_and_the_audit_log(
+    db: Connection, api: SchedulerApi, tmp_path: Path
+) -> None:
+    nine, ten = 'schedule: "0 9 * * *"', 'schedule: "0 10 * * *"'
+    reasons = text("select job_id, revision, reason from belfry.job_revisions order by 1, 2")
+    reload.apply(db, file(tmp_path, bell=nine, gong=nine), api, reason="first day", now=NOW)
+    late = f"{ten}\nreason: late lorries"
+    reload.apply(db, file(tmp_path, bell=late, gong=ten), api, reason="winter", now=LATER)
+    assert [tuple(row) for row in db.execute(reasons)] == [
+        ("bell", 1, "first day"), ("bell", 2, "late lorries"), ("gong", 1, "first day"), ("gong", 2, "winter"),
+    ]  # fmt: skip
+    said = {one["job_id"]: one.get("reason") for one in audit(db)[-1][2]["updated"]}
+    assert said == {"bell": "late lorries", "gong": None}
+    owner = file(tmp_path, bell=f"{ten}\nreason: moved to sales", gong=ten)
+    assert reload.apply(db, owner, api).empty  # a reason alone changes nothing
+
+
+def test_an_operator_s_override_is_not_explained_by_the_file(
+    db: Connection, api: SchedulerApi, tmp_path: Path
+) -> None:
+    said = file(tmp_path, bell='schedule: "0 9 * * *"\nreason: late lorries')
+    reload.apply(db, said, api, now=NOW)
+    db.execute(text("update belfry.jobs set override_schedule = '30 9 * * *', override_by = 'li'"))
+    reload.apply(db, said, api, reset_overrides=True, reason="winter is over", now=LATER)
+    assert "late lorries" not in json.dumps(audit(db)[-1][2])
+    assert audit(db)[-1][3] == "winter is over"
+
+
 def test_what_is_no_schedule_makes_no_revision(db: Connection, api: SchedulerApi, tmp_path: Path) -> None:
     reload.apply(db, file(tmp_path, bell='schedule: "0 9 * * *"'), api, now=NOW)
     made = reload.apply(db, file(tmp_path, bell='schedule: "0 9 * * *"\ntimeout: 30\nrunbook: look'), api, now=LATER)

@@ -121,12 +121,25 @@ def test_everything_written_arrives(tmp_path: Path) -> None:
     assert (job.enabled, job.calendar, job.catchup, job.catchup_window) == (False, "cn_workdays", "all", 7 * 86400)
     assert (job.backoff, job.breaker_failures, job.breaker_open, job.window) == ((10, 300), 2, 600, 600)
     assert (job.sla_max_duration, job.sla_finish_by, job.runbook) == (30, time(10, 30), "看日志\nRead the log")
+    assert job.reason == "late lorries"
     assert job.params == {"days": 3, "note": "no"}
     assert job.params_schema["type"] == "object"
     assert job.params_schema["additionalProperties"] is False
     assert timedelta() <= job.offset < timedelta(minutes=10)
     assert job.timetable is not None
     assert job.timetable.time_zone == "Europe/Berlin"
+
+
+def test_each_entry_field_and_default_says_where_it_stands(tmp_path: Path) -> None:
+    places = read(tmp_path, bell(timeout="45") + "defaults: {grace: 600}\nfunctions:\n  notify_email: {category: notify}\n").places
+    assert (places["ring_bell"], places["ring_bell.schedule"], places["ring_bell.timeout"]) == ((3, 3), (8, 15), (9, 14))
+    assert (places["defaults.grace"], places["notify_email"]) == ((10, 12), (12, 3))
+    assert "ring_bell.grace" not in places
+
+
+def test_all_functions_at_once_may_open_so_many_connections(tmp_path: Path) -> None:
+    functions = "functions:\n  notify_email: {category: notify, max_instances: 5, pool: 3}\n"
+    assert read(tmp_path, bell(max_instances="1", pool="4") + functions).connections_used == 19
 
 
 def test_a_spec_does_not_change() -> None:

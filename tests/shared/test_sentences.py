@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.console.sentence import sentence
+from shared.sentences import of_job, sentence
 from tests.conftest import ROOT
 
 SAID = [
@@ -30,7 +30,7 @@ SAID = [
     ("0 * * * 1-5", "周一至周五 每小时整点", "Monday to Friday, hourly on the hour"),
     ("0 2 1 * *", "每月 1 日 02:00", "monthly on day 1 at 02:00"),
     ("0 2 1,15 * *", "每月 1、15 日 02:00", "monthly on day 1 and 15 at 02:00"),
-    ("0 2 1 1 *", "每年1 月 1 日 02:00", "every January 1 at 02:00"),
+    ("0 2 1 1 *", "每年 1 月 1 日 02:00", "every January 1 at 02:00"),
 ]
 UNSAID = ["0 8 */2 * *", "7,11,23 3,9,14,22,23 * * *", "0 8 1-9 * *", "0 8 * 1-6 *", "0 1,2,9,15,20 * * *", "not cron"]
 
@@ -51,3 +51,18 @@ def test_every_schedule_of_ours_has_a_sentence() -> None:
     jobs = load(ROOT / "cron.yaml").jobs.values()
     written = [job.schedule for job in jobs if job.schedule and sentence(job.schedule, "en") == job.schedule]
     assert written == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "calendar", "upstreams", "zh", "en"),
+    [
+        ("0 8 * * *", "every_day", (), "每天 08:00", "daily at 08:00"),
+        ("0 8 * * *", "cn_workdays", (), "每天 08:00（仅法定工作日）", "daily at 08:00 (Chinese workdays only)"),
+        (None, "every_day", ("a",), "a成功之后", "after a succeeded"),
+        (None, "every_day", ("a", "b", "c"), "a、b、c成功之后", "after a, b and c succeeded"),
+    ],
+)
+def test_a_job_s_sentence_says_its_calendar_or_what_fires_it(
+    schedule: str | None, calendar: str, upstreams: tuple[str, ...], zh: str, en: str
+) -> None:
+    assert (of_job(schedule, calendar, upstreams, "zh"), of_job(schedule, calendar, upstreams, "en")) == (zh, en)
