@@ -11,7 +11,8 @@ import proto
 
 __protobuf__ = proto.module(package="tfplugin6")
 UNKNOWN = msgpack.ExtType(0, b"\0")
-LIST, SET, SINGLE = 2, 3, 1
+SINGLE, LIST, SET = 1, 2, 3
+ERROR = 1
 
 
 class DynamicValue(proto.Message):
@@ -64,6 +65,13 @@ class Path(proto.Message):
     steps = proto.RepeatedField(Step, number=1)
 
 
+class Diagnostic(proto.Message):
+    severity = proto.Field(proto.INT32, number=1)
+    summary = proto.Field(proto.STRING, number=2)
+    detail = proto.Field(proto.STRING, number=3)
+    attribute = proto.Field(Path, number=4)
+
+
 class Empty(proto.Message):
     """A request that is not looked at, an answer without diagnostics."""
 
@@ -76,8 +84,8 @@ class UpgradeRequest(proto.Message):
     raw_state = proto.Field(RawState, number=3)
 
 
-class ReadRequest(proto.Message):
-    """ReadResource's and ReadDataSource's: the second field is the state or the configuration."""
+class ValueRequest(proto.Message):
+    """What ReadResource, ReadDataSource and the two validations ask: the value is the state or the configuration."""
 
     type_name = proto.Field(proto.STRING, number=1)
     value = proto.Field(DynamicValue, number=2)
@@ -92,6 +100,12 @@ class PlanRequest(proto.Message):
 class ApplyRequest(proto.Message):
     type_name = proto.Field(proto.STRING, number=1)
     planned_state = proto.Field(DynamicValue, number=3)
+
+
+class Verdict(proto.Message):
+    """What ValidateResourceConfig and ValidateDataResourceConfig answer."""
+
+    diagnostics = proto.RepeatedField(Diagnostic, number=1)
 
 
 class StateAnswer(proto.Message):

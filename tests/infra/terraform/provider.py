@@ -1,13 +1,15 @@
 """The program that Terraform starts in the provider's place: serves schema.json and plans by its flags alone.
 
 What the configuration leaves open is unknown when planned and answered by cloud.py when applied; what is known stays,
-so that a second plan finds nothing to do. Terraform itself refuses what the schema does not have.
+so that a second plan finds nothing to do. Terraform itself refuses what the schema does not have; what is only
+computed, the provider does.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,18 @@ def filled(block: Block, value: dict[str, Any], fill: Fill, *, gap: Any) -> dict
     return done
 
 
+def settled_by_the_cloud(block: Block, value: dict[str, Any]) -> Iterator[str]:
+    """The attributes, as "block.attribute", that a configuration sets although they are only computed."""
+    for name, (flags, _) in block["attributes"].items():
+        if flags == "computed" and value[name] is not None:
+            yield name
+    for name, (_, _, _, nested) in block["blocks"].items():
+        inner = value[name] if isinstance(value[name], list) else [value[name]]
+        for item in inner:
+            if isinstance(item, dict):
+                yield from (f"{name}.{found}" for found in settled_by_the_cloud(nested, item))
+
+
 class Google:
     """One Terraform command's provider."""
 
@@ -115,13 +129,27 @@ class Google:
         self.config = {name: given[name] for name in ("project", "region", "zone") if isinstance(given[name], str)}
         return protocol.Empty()
 
+    def validate(self, part: str, request: protocol.ValueRequest) -> protocol.Verdict:
+        value = msgpack.unpackb(request.value.msgpack)
+        return protocol.Verdict(
+            diagnostics=[
+                protocol.Diagnostic(
+                    severity=protocol.ERROR,
+                    summary="Value for unconfigurable attribute",
+                    detail=f"{found}: its value will be decided automatically based on the result of applying",
+                    attribute=protocol.Path(steps=[protocol.Step(attribute_name=found.split(".")[0])]),
+                )
+                for found in settled_by_the_cloud(self.schema[part][request.type_name], value)
+            ]
+        )
+
     def upgrade(self, request: protocol.UpgradeRequest) -> protocol.StateAnswer:
         return _state(json.loads(request.raw_state.json))
 
-    def read(self, request: protocol.ReadRequest) -> protocol.StateAnswer:
+    def read(self, request: protocol.ValueRequest) -> protocol.StateAnswer:
         return protocol.StateAnswer(state=request.value)
 
-    def read_data(self, request: protocol.ReadRequest) -> protocol.StateAnswer:
+    def read_data(self, request: protocol.ValueRequest) -> protocol.StateAnswer:
         value = msgpack.unpackb(request.value.msgpack)
         answers = Answers(request.type_name, value, self.config)
         return _state(filled(self.schema["data_sources"][request.type_name], value, answers.value, gap=None))
@@ -160,18 +188,18 @@ def main() -> None:
     def nothing(_: protocol.Empty) -> protocol.Empty:
         return empty()
 
-    state = protocol.StateAnswer
+    value, state = protocol.ValueRequest, protocol.StateAnswer
     plugin.serve(
         "tfplugin6.Provider",
         {
             "GetProviderSchema": (empty, protocol.ProviderSchema, google.get_schema),
             "ValidateProviderConfig": (empty, empty, nothing),
-            "ValidateResourceConfig": (empty, empty, nothing),
-            "ValidateDataResourceConfig": (empty, empty, nothing),
+            "ValidateResourceConfig": (value, protocol.Verdict, partial(google.validate, "resources")),
+            "ValidateDataResourceConfig": (value, protocol.Verdict, partial(google.validate, "data_sources")),
             "ConfigureProvider": (protocol.ConfigureRequest, empty, google.configure),
             "UpgradeResourceState": (protocol.UpgradeRequest, state, google.upgrade),
-            "ReadResource": (protocol.ReadRequest, state, google.read),
-            "ReadDataSource": (protocol.ReadRequest, state, google.read_data),
+            "ReadResource": (value, state, google.read),
+            "ReadDataSource": (value, state, google.read_data),
             "PlanResourceChange": (protocol.PlanRequest, state, google.plan),
             "ApplyResourceChange": (protocol.ApplyRequest, state, google.apply),
             "StopProvider": (empty, empty, nothing),
