@@ -120,28 +120,42 @@ def apply(connection: Connection, asked: Asked, seeker: Seeker | None, *, actor:
     found = plan(connection, asked, seeker)
     if not found.again:
         return found
-    where, given = _where(replace(asked, since=found.since), found.subscriptions)
     with db.transaction(connection):
-        if not found.subscriptions and found.to_send:
-            one = {**given, "one": asked.scope == "delivery"}
-            statement = f"""select belfry.redrive_deliveries(array(
-              select d.id from belfry.notification_deliveries d where {where}), :one)"""  # noqa: S608
-            found = replace(found, to_send=connection.execute(text(statement), one).scalar_one())
-        if found.resend:
-            statement = f"""select belfry.resend_deliveries(array(
-              select d.id from belfry.notification_deliveries d where {where} and {_COPIED}))"""  # noqa: S608
-            found = replace(found, resend=connection.execute(text(statement), given).scalar_one())
-        found = replace(found, applied=True)
-        connection.execute(_AUDIT, _audited(asked, found, actor))
+        done = record(connection, asked, found, actor=actor)
     # After the commit: what a seek brings again finds every copy, and a database that is down stops it all.
-    for name in found.subscriptions:
-        assert seeker is not None
+    if seeker is not None:
+        bring(asked, done, seeker)
+    return done
+
+
+def record(connection: Connection, asked: Asked, found: Plan, *, actor: str) -> Plan:
+    """The part of a plan that the database does, in the caller's transaction: queue again, copy, write the audit."""
+    where, given = _where(replace(asked, since=found.since), found.subscriptions)
+    if not found.subscriptions and found.to_send:
+        one = {**given, "one": asked.scope == "delivery"}
+        statement = f"""select belfry.redrive_deliveries(array(
+          select d.id from belfry.notification_deliveries d where {where}), :one)"""  # noqa: S608
+        found = replace(found, to_send=connection.execute(text(statement), one).scalar_one())
+    if found.resend:
+        statement = f"""select belfry.resend_deliveries(array(
+          select d.id from belfry.notification_deliveries d where {where} and {_COPIED}))"""  # noqa: S608
+        found = replace(found, resend=connection.execute(text(statement), given).scalar_one())
+    found = replace(found, applied=True)
+    connection.execute(_AUDIT, _audited(asked, found, actor))
+    return found
+
+
+def bring(asked: Asked, done: Plan, seeker: Seeker) -> None:
+    """The part of a plan that Pub/Sub does, after the commit. Done twice, it brings the same again and finds it done.
+
+    Raises Unavailable when Pub/Sub does not do it.
+    """
+    for name in done.subscriptions:
         if asked.snapshot is not None:
             seeker.to_snapshot(name, asked.snapshot)
         else:
             assert asked.since is not None
             seeker.to_time(name, asked.since - SKEW)
-    return found
 
 
 def _subscriptions(asked: Asked, seeker: Seeker) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def _broken(error: Exception) -> Response:
         return _answer(400, "invalid_text", "text holds a lone surrogate or NUL", allowed="UTF-8 text without NUL")
     if isinstance(error, Unavailable) or db.is_retryable(error):
         logs.event("console_unavailable", level=40, error=type(error).__name__)
-        answer = _answer(503, "unavailable", "the database does not answer; try again in a moment")
+        answer = _answer(503, "unavailable", "a service behind the console does not answer; try again in a moment")
         answer.headers["Retry-After"] = "10"
         return answer
     logs.event("console_failed", level=40, error=type(error).__name__, exc_info=error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import request
@@ -35,6 +36,25 @@ def read(fields: Mapping[str, type]) -> dict[str, Any]:
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)):
             raise InvalidRequest(400, "invalid_field", f"{name} has the wrong type", field=name, allowed=_WORDS[kind])
     return {name: value for name, value in body.items() if value is not None}
+
+
+def instant(body: Mapping[str, Any], name: str) -> datetime | None:
+    """A zone-aware time of the body, None when it is not there. Raises InvalidRequest 400."""
+    if name not in body:
+        return None
+    try:
+        found = datetime.fromisoformat(body[name])
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise InvalidRequest(
+            400,
+            "invalid_field",
+            f"{name} is not a time with an offset",
+            field=name,
+            allowed="2026-03-02T09:00:00+08:00",
+        )
+    return found
 
 
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", dict: "an object", list: "a list"}

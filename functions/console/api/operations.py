@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,7 +24,7 @@ routes = Blueprint("operations_api", __name__, url_prefix="/api/v1")
 @needs(MANAGE)
 def pause(job_id: str) -> Response:
     body = bodies.read({"reason": str, "until": str})
-    until = _instant(body, "until")
+    until = bodies.instant(body, "until")
     known(job_id)
 
     def work() -> tuple[int, dict[str, Any]]:
@@ -54,7 +53,7 @@ def resume(job_id: str) -> Response:
 @needs(ADMIN)
 def backfill(job_id: str) -> Response:
     body = bodies.read({"from": str, "to": str, "reason": str})
-    first, last = _instant(body, "from"), _instant(body, "to")
+    first, last = bodies.instant(body, "from"), bodies.instant(body, "to")
     known(job_id)
     if first is None or last is None or not body.get("reason", "").strip():
         missing = "from" if first is None else "to" if last is None else "reason"
@@ -108,21 +107,3 @@ def _then_kick(work: Callable[[], tuple[int, dict[str, Any]]], job_id: str | Non
     answer = idempotency.once(work)
     kicks.kick_all(kicks.take_due(db(), 1, job=job_id), now=None)
     return answer
-
-
-def _instant(body: dict[str, Any], name: str) -> datetime | None:
-    if name not in body:
-        return None
-    try:
-        instant = datetime.fromisoformat(body[name])
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise InvalidRequest(
-            400,
-            "invalid_field",
-            f"{name} is not a time with an offset",
-            field=name,
-            allowed="2026-03-02T09:00:00+08:00",
-        )
-    return instant
