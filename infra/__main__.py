@@ -10,6 +10,7 @@ COMMANDS = {
     "up": ("infra.commands.up", "run the whole of Belfry on this machine"),
     "tick": ("infra.commands.tick", "one tick of a job, on the cloud that is up"),
     "day": ("infra.commands.day", "one whole day of every job, on a clock of its own"),
+    "package": ("infra.commands.package", "build every function's archive for the cloud"),
     "check": ("infra.check", "judge cron.yaml"),
     "reload": ("infra.commands.reload", "make jobs and Cloud Scheduler equal to cron.yaml"),
     "backfill": ("infra.commands.backfill", "run a range of past ticks"),

@@ -1,0 +1,3 @@
+output "name" {
+  value = google_cloudfunctions2_function.this.name
+}

@@ -1,0 +1,3 @@
+output "subscription" {
+  value = google_pubsub_subscription.this.name
+}
