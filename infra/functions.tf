@@ -3,7 +3,7 @@ locals {
   environment = { for id, function in local.functions : id => merge(
     {
       GOOGLE_CLOUD_PROJECT = var.project
-      GOOGLE_CLOUD_REGION  = var.region
+      BELFRY_REGION        = var.region
       BELFRY_URL           = local.urls["console"]
       BELFRY_AUDIENCE      = id == "console" ? local.console_audience : local.urls[id]
       BELFRY_CALLERS       = join(" ", sort(local.callers[id]))
@@ -19,6 +19,8 @@ locals {
       EMAIL_SMTP_PORT   = var.email.port
       EMAIL_FROM        = var.email.from
     } : {},
+    # The console lets the account through whom the company's own system does not know.
+    id == "console" ? { BELFRY_OPERATORS = google_service_account.operator.email } : {},
     id == "notify_email" && var.email.username != "" ? { EMAIL_USERNAME = var.email.username } : {},
   ) }
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from shared.errors import ConfigError
 
@@ -94,7 +95,7 @@ def read(env: Mapping[str, str]) -> Config:
     r = _Reader(env)
     in_cloud = bool(r.text("K_SERVICE"))
     values: dict[str, Any] = {
-        "database_url": r.text("DATABASE_URL"),
+        "database_url": _database_url(r),
         "project": r.text("GOOGLE_CLOUD_PROJECT", "" if in_cloud else "belfry-local"),
         "belfry_url": r.text("BELFRY_URL", "http://127.0.0.1:8080").rstrip("/"),
         "scheduler_address": r.text("SCHEDULER_ADDRESS"),
@@ -150,6 +151,21 @@ def read(env: Mapping[str, str]) -> Config:
     if r.errors:
         raise ConfigError("environment: " + "; ".join(r.errors))
     return config
+
+
+def _database_url(r: _Reader) -> str:
+    """DATABASE_URL, with DATABASE_PASSWORD in it where the password is a secret of its own."""
+    url = r.text("DATABASE_URL")
+    if "DATABASE_PASSWORD" not in r.env:
+        return url
+    password = r.text("DATABASE_PASSWORD")
+    parts = urlsplit(url)
+    if not password:
+        r.errors.append("DATABASE_PASSWORD must not be empty")
+    if not parts.username or parts.password:
+        r.errors.append("DATABASE_URL must name a user and no password when DATABASE_PASSWORD is set")
+    user, _, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}").geturl()
 
 
 @cache
