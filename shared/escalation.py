@@ -17,7 +17,7 @@ def escalate(db: Connection, **asked: Any) -> Row[Any]:
 
 
 _ESCALATE = text("""
-with limits as (
+with limits as materialized (
   select l.step, f.status,
          case when l.working then belfry.working_time_ago(cast(:now as timestamptz), l.hours * f.factor, :zone)
               else cast(:now as timestamptz) - make_interval(hours => l.hours * f.factor) end as since

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Numeric, Select, Text, and_, case, cast, func, literal, null, or_, select
+from sqlalchemy import Numeric, Select, Text, and_, case, cast, func, literal, null, or_, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 
 from shared.erp import kits
@@ -49,7 +49,7 @@ def low(day: date, min_rate: int, critical_days: int) -> Select[Any]:
         _order.id.label("target_id"), _order.work_order_no.label("target_no"), _order.task_name.label("target_name"),
         _order.project_id, loudness, func.array_cat(_people(), missing.c.buyers).label("recipients"),
         facts(told).label("facts"), _check.kit_rate.label("trigger_value"), literal(min_rate).label("threshold_value"),
-    ).select_from(_checked_orders(day).outerjoin(missing, missing.c.kit_check_id == _check.id)).where(
+    ).select_from(_checked_orders(day).join(missing, true())).where(
         of_day(day), _check.kit_status != "NO_BOM"
     ).subquery()
     return select(found).where(found.c.level.is_not(None))
@@ -122,21 +122,22 @@ def _about_order() -> dict[str, Any]:
 
 
 def _missing_lines() -> Any:
-    """Per check the worst lines, shortages before what is on its way, and the buyers of all of them."""
+    """A check's worst lines, shortages before what is on its way, and the buyers of all of them.
+
+    Looked up check by check: this run has just written the lines, and no statistics know yet how many there are.
+    """
     i, m = kit_check_items.c, materials.c
     place = func.row_number().over(
-        partition_by=i.kit_check_id,
-        order_by=(i.item_status.desc(), (i.shortage_qty / func.nullif(i.required_qty, 0)).desc(), m.material_code),
+        order_by=(i.item_status.desc(), (i.shortage_qty / func.nullif(i.required_qty, 0)).desc(), m.material_code)
     )
     line = facts({
         "material_code": m.material_code, "material_name": m.material_name, "unit": m.unit, "status": i.item_status,
         "required": func.trim_scale(i.required_qty), "short": func.trim_scale(i.shortage_qty), "eta": i.eta_date,
     })
-    each = select(i.kit_check_id, line.label("line"), place.label("place"), user(m.buyer_id).label("buyer")).join_from(
+    each = select(line.label("line"), place.label("place"), user(m.buyer_id).label("buyer")).join_from(
         kit_check_items, materials, m.id == i.material_id
-    ).where(i.item_status != "FULFILLED").subquery().c
+    ).where(i.kit_check_id == _check.id, i.item_status != "FULFILLED").correlate(kit_checks).subquery().c
     return select(
-        each.kit_check_id,
         func.jsonb_agg(aggregate_order_by(each.line, each.place)).filter(each.place <= WORST).label("lines"),
         func.array_agg(each.buyer.distinct()).label("buyers"),
-    ).group_by(each.kit_check_id).subquery("kit_missing")
+    ).lateral("kit_missing")

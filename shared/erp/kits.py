@@ -73,8 +73,9 @@ def allocation(window: Window) -> Select[Any]:
 
 # Stock and receipts stand in line by day (stock has none and stands first), needs in their orders' turn. Both are
 # merged twice: by day, so that the last supply before a need is what is there at its start; by running sum, so that
-# the first supply behind a need is the one that ends its wait. A join of the two would cost their product. The last
-# join is a full one, filtered by what may be null, because that is never done order by order however few are expected.
+# the first supply behind a need is the one that ends its wait (sorted backwards: a window that grows is read once, one
+# that shrinks is read again for every row). A join of the two would cost their product. The last join is a full one,
+# filtered by what may be null, because that is never done order by order however few are expected.
 _ALLOCATION = """
 with each_need as (
   select o.work_order_id, o.needed, o.rank, b.material_id,
@@ -100,8 +101,8 @@ seen as (
   select *, upto - required as before,
          max(supplied) over (partition by material_id order by day nulls first, work_order_id nulls first
                              rows between unbounded preceding and current row) as at_start,
-         min(eta) over (partition by material_id order by upto, work_order_id nulls last
-                        rows between current row and unbounded following) as covered_on,
+         min(eta) over (partition by material_id order by upto desc, work_order_id desc nulls first
+                        rows between unbounded preceding and current row) as covered_on,
          max(supplied) over (partition by material_id) as total,
          max(supplied) filter (where day is null) over (partition by material_id) as stock
   from merged),
