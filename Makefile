@@ -44,7 +44,7 @@ replay: setup ## look at messages again: ARGS="--since T [--channel C] [--apply]
 doctor: setup ## does everything load, is all registered, which jobs can the ERP feed; ARGS="--database URL" asks another one
 	$(BIN)/python -m infra doctor $(ARGS)
 
-check: setup ## judge cron.yaml
+check: setup ## is cron.yaml valid, and what does its change do before it is merged; ARGS="--against REF"
 	$(BIN)/python -m infra check $(ARGS)
 
 test: $(VENV)/.tested browser mariadb lint types ## everything CI runs

@@ -11,7 +11,7 @@ COMMANDS = {
     "tick": ("infra.commands.tick", "one tick of a job, on the cloud that is up"),
     "day": ("infra.commands.day", "one whole day of every job, on a clock of its own"),
     "package": ("infra.commands.package", "build every function's archive for the cloud"),
-    "check": ("infra.check", "judge cron.yaml"),
+    "check": ("infra.check.command", "what a change of cron.yaml does; is it valid and explained"),
     "reload": ("infra.commands.reload", "make jobs and Cloud Scheduler equal to cron.yaml"),
     "backfill": ("infra.commands.backfill", "run a range of past ticks"),
     "doctor": ("infra.commands.doctor", "does everything load, is all registered, which jobs can this ERP feed"),

@@ -199,6 +199,7 @@ def _aware(instant: datetime) -> datetime:
 
 def clock_changes(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[datetime, timedelta]]:
     """Each instant within [start, end] at which the zone's clocks change, to the hour's quarter, and by how much."""
+    start = start.replace(minute=0, second=0, microsecond=0)  # clocks change at a quarter
     quarter = timedelta(minutes=15)
     days = (end - start) // timedelta(days=1)
     for day, after in pairwise(start + timedelta(days=number) for number in range(days + 2)):

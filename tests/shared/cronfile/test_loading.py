@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra import check
+from infra.check import command as check
 from shared.cronfile.loading import load
 from shared.cronfile.positions import Problem
 from shared.cronfile.specs import CronFile, CronFileError
