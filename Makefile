@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONPATH := .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser mariadb lint types tick day check reload replay doctor faults volume bench lock clean
+.PHONY: help setup run test browser mariadb lint types terraform tick day check reload replay doctor faults volume bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -44,8 +44,9 @@ replay: setup ## look at messages again: ARGS="--since T [--channel C] [--apply]
 doctor: setup ## does everything load, is all registered, which jobs can the ERP feed; ARGS="--database URL" asks another one
 	$(BIN)/python -m infra doctor $(ARGS)
 
-check: setup ## is cron.yaml valid, and what does its change do before it is merged; ARGS="--against REF"
+check: setup ## is cron.yaml valid, and what does its change do before it is merged; ARGS="--against REF"; then style, types, terraform
 	$(BIN)/python -m infra check $(ARGS)
+	@$(MAKE) --no-print-directory lint types terraform
 
 test: $(VENV)/.tested browser mariadb lint types ## everything CI runs
 	$(BIN)/pytest -n $(WORKERS) --reruns 1 $(ARGS)
@@ -61,6 +62,9 @@ lint: $(VENV)/.tested
 
 types: $(VENV)/.tested
 	$(BIN)/mypy
+
+terraform: $(VENV)/.tested ## the cloud configuration offline: fmt to destroy against the provider's schema
+	$(BIN)/python -m tests.infra.terraform.cycle
 
 faults: $(VENV)/.tested ## every crash point of the kill sweep, not only CI's short version
 	BELFRY_FULL_SWEEP=1 $(BIN)/pytest -n $(WORKERS) tests/faults tests/shared/test_state_machine.py $(ARGS)

@@ -114,7 +114,7 @@ def test_what_the_cloud_sets_is_unknown_in_the_plan_and_known_ever_after(workspa
     assert planned["google_service_account.caller"]["after"]["project"] == "acme"
     assert planned["google_pubsub_subscription.email"]["after_unknown"]["topic"] is True
 
-    workspace.terraform("apply", "plan.bin")
+    workspace.terraform("apply", "a.tfplan")
     state = workspace.terraform("show", "-json").stdout
     assert "correct horse" not in state
     assert '"belfry-caller@acme.iam.gserviceaccount.com"' in state

@@ -24,10 +24,15 @@ def missing() -> str | None:
     program = shutil.which("terraform")
     if program is None:
         return "terraform is not on PATH"
-    version = json.loads(subprocess.check_output([program, "version", "-json"]))["terraform_version"]
+    said = subprocess.run([program, "version", "-json"], env=_environment(), capture_output=True, check=True).stdout
+    version = json.loads(said)["terraform_version"]
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
         return f"terraform {version} is older than {'.'.join(map(str, OLDEST))}"
     return None
+
+
+def _environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,10 @@ class Workspace:
 
     def terraform(self, *arguments: str, expect: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
         """Run one command; raises TerraformFailed when its exit code is not an expected one."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
         done = subprocess.run(
             ["terraform", *arguments],
             cwd=self.folder,
-            env={**kept, "TF_CLI_CONFIG_FILE": str(self.config), "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"},
+            env={**_environment(), "TF_CLI_CONFIG_FILE": str(self.config), "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"},
             capture_output=True,
             text=True,
             check=False,
@@ -69,8 +73,8 @@ class Workspace:
             if found["severity"] == "error"
         ]
 
-    def plan(self, *arguments: str) -> dict[str, Any]:
-        """The plan as Terraform's JSON ("resource_changes", "planned_values", ...)."""
-        self.terraform("plan", "-no-color", "-out=plan.bin", *arguments)
-        answer: dict[str, Any] = json.loads(self.terraform("show", "-json", "plan.bin").stdout)
+    def plan(self, *arguments: str, out: str = "a.tfplan") -> dict[str, Any]:
+        """The plan as Terraform's JSON ("resource_changes", "planned_values", ...); the plan itself stays as `out`."""
+        self.terraform("plan", "-no-color", f"-out={out}", *arguments)
+        answer: dict[str, Any] = json.loads(self.terraform("show", "-json", out).stdout)
         return answer
