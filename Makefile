@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONPATH := .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser mariadb lint types terraform tick day check reload replay doctor faults volume bench lock clean
+.PHONY: help setup run test browser mariadb lint types terraform tick day check pages reload replay doctor faults volume bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -47,6 +47,9 @@ doctor: setup ## does everything load, is all registered, which jobs can the ERP
 check: setup ## is cron.yaml valid, and what does its change do before it is merged; ARGS="--against REF"; then style, types, terraform
 	$(BIN)/python -m infra check $(ARGS)
 	@$(MAKE) --no-print-directory lint types terraform
+
+pages: setup ## write README's table of jobs and infra/catalogue.md anew from cron.yaml
+	$(BIN)/python -m infra.pages $(ARGS)
 
 test: $(VENV)/.tested browser mariadb lint types ## everything CI runs
 	$(BIN)/pytest -n $(WORKERS) --reruns 1 $(ARGS)

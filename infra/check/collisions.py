@@ -6,7 +6,6 @@ from collections import defaultdict
 from zoneinfo import ZoneInfo
 
 from infra.check.report import Section
-from infra.check.words import usual_zone
 from shared.cronfile.specs import CronFile
 from shared.cronfile.warnings import CROWDED, starts
 
@@ -15,7 +14,7 @@ Crowds = dict[str, tuple[str, ...]]  # minute of the day -> the most jobs that e
 
 
 def section(was: CronFile | None, now: CronFile) -> Section:
-    zone = usual_zone(now)
+    zone = now.usual_zone
     after = by_minute(now, zone)
     before = by_minute(was, zone) if was else after
     worse, better = list[str](), list[str]()

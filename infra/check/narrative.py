@@ -30,7 +30,7 @@ def section(was: CronFile, now: CronFile, said: str, at: datetime) -> Section:
 
 
 def _lines(found: Changes, was: CronFile, now: CronFile, at: datetime) -> Iterator[str]:
-    old, new, usual = changes.entries(was), changes.entries(now), words.usual_zone(now)
+    old, new, usual = changes.entries(was), changes.entries(now), now.usual_zone
     for path, (before, after) in found.file.items():
         if path == "enabled":
             yield "the whole scheduler: switched on" if after else "the whole scheduler: switched off, no job runs"

@@ -9,16 +9,10 @@ from typing import Any
 
 from infra.check.changes import Difference, Pair
 from shared import sentences
-from shared.cronfile.specs import CronFile, FunctionSpec, JobSpec
+from shared.cronfile.specs import FunctionSpec, JobSpec
 
 HEADLINE = ("schedule", "time_zone", "calendar", "owner")  # what the first line of a job says already
 LONGEST_TEXT = 200
-
-
-def usual_zone(file: CronFile) -> str:
-    """The zone that most jobs have; it is not said each time."""
-    zones = [job.time_zone for job in file.jobs.values()]
-    return max(zones, key=zones.count) if zones else JobSpec.time_zone
 
 
 def rings(job: JobSpec, usual: str | None) -> str:

@@ -93,6 +93,12 @@ class CronFile:
     places: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def usual_zone(self) -> str:
+        """The zone that most jobs have; pages say it once."""
+        zones = [job.time_zone for job in self.jobs.values()]
+        return max(zones, key=zones.count) if zones else JobSpec.time_zone
+
+    @property
     def connections_used(self) -> int:
         """What all functions at once may open: the sum of max_instances x pool."""
         return sum(one.max_instances * one.pool for one in (*self.jobs.values(), *self.functions.values()))

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from infra import jobtable
+from infra.pages import __main__ as pages
+from infra.pages import jobtable
+from infra.pages.timing import when
 from shared.cronfile.loading import load
 from shared.cronfile.specs import JobSpec
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def job(**fields: object) -> JobSpec:
@@ -22,8 +24,8 @@ def job(**fields: object) -> JobSpec:
     return JobSpec(**{**said, **fields})  # type: ignore[arg-type]
 
 
-def test_the_table_in_the_readme_is_that_of_cron_yaml() -> None:
-    assert jobtable.main(["--check"]) == 0, "run `python -m infra.jobtable`"
+def test_the_pages_in_the_repository_are_those_of_cron_yaml() -> None:
+    assert pages.main(["--check"]) == 0, "run `make pages`"
 
 
 def test_every_job_has_its_row_with_names_times_and_owner() -> None:
@@ -32,43 +34,48 @@ def test_every_job_has_its_row_with_names_times_and_owner() -> None:
     assert len(rows) == len(file.jobs)
     overdue = next(row for row in rows if "check_overdue_issues" in row)
     assert "问题逾期预警 · Overdue issues" in overdue
-    assert "| Every hour |" in overdue
+    assert "| Hourly on the hour |" in overdue
     assert "issue-squad@example.com" in overdue
     assert "functions/issues/check_overdue_issues.py" in overdue
 
 
-@pytest.mark.parametrize(("fields", "says"), [
-    ({"schedule": "0 8 * * *"}, "Every day at 08:00"),
-    ({"schedule": "5 * * * *"}, "At 5 minutes past the hour"),
-    ({"schedule": "*/15 * * * *"}, "Every 15 minutes"),
-    ({"schedule": "0 9 * * 1-5", "time_zone": "Europe/Berlin"}, "At 09:00, Monday through Friday (Europe/Berlin)"),
-    ({"schedule": "0 2 1 * *", "calendar": "cn_workdays"}, "At 02:00, on day 1 of the month, on Chinese workdays"),
-    ({"schedule": "0 7 * * *", "depends_on": ("a", "b")}, "Every day at 07:00, after `a` and `b`"),
-    ({"depends_on": ("a",)}, "After each success of `a`"),
-    ({"schedule": "0 8 * * *", "enabled": False}, "Every day at 08:00 (switched off)"),
+@pytest.mark.parametrize(("fields", "en", "zh"), [
+    ({"schedule": "0 8 * * *"}, "Daily at 08:00", "每天 08:00"),
+    ({"schedule": "*/15 * * * *"}, "Every 15 minutes", "每 15 分钟"),
+    ({"schedule": "0 9 * * 1-5", "time_zone": "Europe/Berlin"}, "Monday to Friday at 09:00 (Europe/Berlin)", "周一至周五 09:00（Europe/Berlin）"),
+    ({"schedule": "0 2 1 * *", "calendar": "cn_workdays"}, "Monthly on day 1 at 02:00 (Chinese workdays only)", "每月 1 日 02:00（仅法定工作日）"),
+    ({"schedule": "0 7 * * *", "depends_on": ("a", "b")}, "Daily at 07:00, after `a` and `b`", "每天 07:00，等待`a`、`b`成功"),
+    ({"depends_on": ("a",)}, "After `a` succeeded", "`a`成功之后"),
+    ({"schedule": "0 8 * * *", "enabled": False}, "Daily at 08:00 (switched off)", "每天 08:00（已停用）"),
 ])  # fmt: skip
-def test_a_schedule_is_a_sentence(fields: dict[str, object], says: str) -> None:
-    assert jobtable.when(job(**fields), "Asia/Shanghai") == says
+def test_a_page_says_when_a_job_runs(fields: dict[str, object], en: str, zh: str) -> None:
+    said = [when(job(**fields), "Asia/Shanghai", language, "`{}`".format) for language in ("en", "zh")]
+    assert said == [en, zh]
 
 
-def test_a_stale_table_is_said_and_then_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    readme = tmp_path / "README.md"
+def test_stale_pages_are_named_and_then_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    readme, folder = tmp_path / "README.md", tmp_path / "infra"
     readme.write_text(f"# Belfry\n\n{jobtable.BEGIN}\na stale row\n{jobtable.END}\n\nMore.\n", "utf-8")
-    assert jobtable.main(["--check", "--readme", str(readme)]) == 1
-    assert "stale" in capsys.readouterr().err
-    assert jobtable.main(["--readme", str(readme)]) == 0
-    assert jobtable.main(["--check", "--readme", str(readme)]) == 0
+    folder.mkdir()
+    arguments = ["--root", str(tmp_path)]
+    assert pages.main(["--check", *arguments]) == 1
+    assert [line.split(" ")[0] for line in capsys.readouterr().err.splitlines()] == ["README.md", "infra/catalogue.md"]
+    assert not (folder / "catalogue.md").exists()
+    assert pages.main(arguments) == 0
+    assert pages.main(["--check", *arguments]) == 0
     text = readme.read_text("utf-8")
     assert text.startswith("# Belfry\n\n<!-- jobs:begin -->\nTimes are Asia/Shanghai.\n")
     assert text.endswith("<!-- jobs:end -->\n\nMore.\n")
     assert "a stale row" not in text
+    (folder / "catalogue.md").write_text("old", "utf-8")
+    assert pages.main(["--check", *arguments]) == 1
+    assert capsys.readouterr().err == "infra/catalogue.md is stale; `make pages` writes it anew\n"
 
 
 def test_a_readme_without_markers_is_refused(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("# Belfry\n", "utf-8")
+    (tmp_path / "README.md").write_text("# Belfry\n", "utf-8")
     with pytest.raises(SystemExit, match="jobs:begin"):
-        jobtable.main(["--readme", str(readme)])
+        pages.main(["--root", str(tmp_path)])
 
 
 def test_a_bar_in_a_description_does_not_break_the_row() -> None:
