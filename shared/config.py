@@ -21,12 +21,14 @@ class Config:
 
     database_url: str = ""
     project: str = "belfry-local"
+    region: str = ""
     belfry_url: str = "http://127.0.0.1:8080"
     scheduler_address: str = ""
     pubsub_emulator_host: str = ""
     oidc_cert: str = ""
     callers: frozenset[str] = frozenset()
     audience: str = ""
+    operators: frozenset[str] = frozenset()
     in_cloud: bool = False
     local_clock: bool = False
     view_token: str = ""
@@ -97,12 +99,14 @@ def read(env: Mapping[str, str]) -> Config:
     values: dict[str, Any] = {
         "database_url": _database_url(r),
         "project": r.text("GOOGLE_CLOUD_PROJECT", "" if in_cloud else "belfry-local"),
+        "region": r.text("BELFRY_REGION"),
         "belfry_url": r.text("BELFRY_URL", "http://127.0.0.1:8080").rstrip("/"),
         "scheduler_address": r.text("SCHEDULER_ADDRESS"),
         "pubsub_emulator_host": r.text("PUBSUB_EMULATOR_HOST"),
         "oidc_cert": r.text("BELFRY_OIDC_CERT"),
         "callers": frozenset(r.text("BELFRY_CALLERS").split()),
         "audience": r.text("BELFRY_AUDIENCE"),
+        "operators": frozenset(r.text("BELFRY_OPERATORS").lower().split()),
         "in_cloud": in_cloud,
         "local_clock": r.flag("BELFRY_LOCAL_CLOCK"),
         "view_token": r.text("BELFRY_VIEW_TOKEN"),

@@ -6,9 +6,10 @@ before what is gone goes; and a new or returning job starts now, so that no old 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -23,6 +24,7 @@ from shared.scheduler_api import Ring, SchedulerApi
 
 Pair = tuple[Any, Any]
 Row = Mapping[str, Any]
+Progress = Callable[[int, int, str], None]  # done, of how many, the job
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,14 @@ def apply(
     reset_overrides: bool = False,
     targets: Mapping[str, str] | None = None,
     now: datetime | None = None,
+    progress: Progress | None = None,
 ) -> Plan:
     """Carries the plan out and answers it: the table in one transaction, then Cloud Scheduler.
 
     `targets` says where functions listen (id -> URL; Terraform's output); else they are asked of BELFRY_URL. `now` is
     when new schedules begin (None: belfry.clock()). Raises InvalidReload, or Unavailable when Cloud Scheduler does not
-    answer: then the next reload does what is left.
+    answer: then the next reload does what is left. A run that is under way ends as it began; its next tick is the new
+    schedule's.
     """
     look = _Look(connection, file, scheduler, reset_overrides=reset_overrides, targets=targets)
     with transaction(connection):
@@ -141,7 +145,7 @@ def apply(
             if made.switch:
                 reload_rows.turn(connection, file.enabled)
             reload_rows.note(connection, made.as_dict(), actor=actor, reason=reason)
-    look.reach()
+    look.reach(progress or (lambda done, of, job: None))
     return made
 
 
@@ -190,25 +194,36 @@ class _Look:
             switch=(was_on, self._file.enabled) if was_on != self._file.enabled else None,
         )
 
-    def reach(self) -> None:
+    def reach(self, progress: Progress) -> None:
         """Brings Cloud Scheduler to what was planned: first all that rings, then what shall not."""
         if self._scheduler is None:
             return
+        work: list[tuple[str, Callable[[], None]]] = []
         for job_id, ring in self._rings.items():
             if job_id not in self._live:
-                self._scheduler.create(ring)
+                work.append((job_id, partial(self._scheduler.create, ring)))
             elif self._live[job_id].differences(ring):
-                self._scheduler.change(self._live[job_id], ring)
+                work.append((job_id, partial(self._scheduler.change, self._live[job_id], ring)))
         for job_id in self._silent():
-            self._scheduler.remove(self._live[job_id])
+            # What Terraform made only Terraform takes away.
+            end = self._scheduler.remove if self._made_here(self._stored.get(job_id, {})) else self._scheduler.silence
+            work.append((job_id, partial(end, self._live[job_id])))
+        for number, (job_id, act) in enumerate(work, 1):
+            act()
+            progress(number, len(work), job_id)
 
     def _silent(self) -> list[str]:
         """Jobs that Cloud Scheduler rings, that are Belfry's, and that shall not ring any more."""
         if self._scheduler is None:
             return []
         local, account = self._scheduler.owns_targets, self._scheduler.account
-        ours = (one for one, ring in self._live.items() if one in self._stored or (local and ring.account == account))
-        return [one for one in ours if one not in self._rings]
+        ours = [one for one, ring in self._live.items() if one in self._stored or (local and ring.account == account)]
+        gone = [one for one in ours if one not in self._rings]
+        return [one for one in gone if self._made_here(self._stored.get(one, {})) or not self._live[one].paused]
+
+    def _made_here(self, row: Row) -> bool:
+        """Whether Belfry makes this job in Cloud Scheduler with its target; else Terraform does."""
+        return row.get("origin") == "custom" or (self._scheduler is not None and self._scheduler.owns_targets)
 
     def _declared(self, job_id: str) -> Row:
         before = self._stored.get(job_id, {})
@@ -218,8 +233,8 @@ class _Look:
 
     def _target(self, function: str, before: Row) -> str | None:
         """Where the function listens: as told, locally by its name, else as it was."""
-        if self._targets is not None:
-            return self._targets.get(function)
+        if self._targets is not None and function in self._targets:
+            return self._targets[function]
         settings = config()
         return before.get("target_uri") if settings.in_cloud else f"{settings.belfry_url}/functions/{function}"
 
@@ -228,7 +243,10 @@ class _Look:
         job_id = row["job_id"]
         self._rings.pop(job_id, None)
         yield from _misfits(row)
-        made_here = row["origin"] == "custom" or (self._scheduler is not None and self._scheduler.owns_targets)
+        made_here = self._made_here(row)
+        if row["target_uri"] is None and self._scheduler is not None and not self._scheduler.owns_targets:
+            yield "nobody said where its function listens; the targets of Terraform's output do"
+            return
         try:
             ring = declared.ring(row, self._scheduler.account if self._scheduler else "", made_here=made_here)
         except ScheduleError as wrong:

@@ -20,6 +20,7 @@ from functions.console.api import jobs as jobs_api
 from functions.console.api import notifications as notifications_api
 from functions.console.api import operations as operations_api
 from functions.console.api import replays as replays_api
+from functions.console.api import registry as registry_api
 from functions.console.pages import alerts, assets, executions, inbox, jobs, runs, sign_in
 from shared import logs
 from shared.config import config
@@ -39,6 +40,7 @@ AREAS = (
     notifications_api,
     operations_api,
     replays_api,
+    registry_api,
     health,
 )
 

@@ -35,7 +35,7 @@ def install(app: Flask) -> None:
 
 def _invalid(error: InvalidRequest) -> Response:
     answer = _answer(error.status, error.code, str(error), field=error.field, allowed=error.allowed)
-    if error.status in (409, 429):
+    if error.status in (409, 429, 503):
         answer.headers["Retry-After"] = "5"
     return answer
 

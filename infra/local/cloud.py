@@ -19,7 +19,7 @@ from infra.local.oidc import Signer
 from infra.local.postgres import Postgres, migrate
 from infra.local.pubsub import LocalPubSub
 from infra.local.pubsub.clock import Clock, RealClock
-from infra.local.scheduler import LocalScheduler
+from infra.local.scheduler import LocalScheduler, Quota
 from infra.local.sinks import Sinks
 from infra.local.sources import Sources
 from infra.local.ticks import SWEEPERS, Poster
@@ -105,7 +105,7 @@ class Cloud:
         if pubsub is None:
             local = LocalPubSub(folder / "pubsub", signer)
             pubsub = await self._up(local.start, local.stop)
-        scheduler = LocalScheduler(folder / "scheduler", signer, clock=self._clock)
+        scheduler = LocalScheduler(folder / "scheduler", signer, clock=self._clock, quota=Quota())
 
         self.environment = {
             "DATABASE_URL": database_url,

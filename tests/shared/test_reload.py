@@ -1,6 +1,5 @@
 """A reload makes the table and Cloud Scheduler equal to the file: real Postgres, the real Scheduler API."""
 
-import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -12,48 +11,24 @@ import grpc
 import pytest
 from sqlalchemy import Connection, text
 
-from infra.local.scheduler import LocalScheduler
 from shared import config, reload, scheduler_api
 from shared.cronfile.loading import load
-from shared.cronfile.specs import CronFile
 from shared.db import new_engine
 from shared.errors import Unavailable
+from shared.pace import Pace
 from shared.scheduler_api import Ring, SchedulerApi
-from tests.infra.pubsub_world import VirtualClock
+from tests.scheduling import file, running
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 LATER = NOW + timedelta(hours=2)
-JOB = """\
-  {id}:
-    name: {{zh: 打铃, en: Ring}}
-    description: {{zh: 打铃。, en: Rings.}}
-    category: issues
-    owner: pmo@example.com
-"""
-
-
-def file(folder: Path, top: str = "", **jobs: str) -> CronFile:
-    """A cron.yaml of these jobs, each with its fields one a line."""
-    blocks = [
-        JOB.format(id=job) + "".join(f"    {line}\n" for line in fields.split("\n")) for job, fields in jobs.items()
-    ]
-    (folder / "cron.yaml").write_text(f"version: 1\n{top}\njobs:\n" + "".join(blocks), "utf-8")
-    return load(folder / "cron.yaml")
 
 
 @pytest.fixture(scope="module")
 def scheduler_address() -> Iterator[str]:
     """One local Cloud Scheduler for this file, on a clock that stands still: nothing ever rings."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    scheduler = LocalScheduler(None, None, clock=VirtualClock())
-    yield asyncio.run_coroutine_threadsafe(scheduler.start(), loop).result(10)
-    asyncio.run_coroutine_threadsafe(scheduler.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
+    with running() as scheduler:
+        yield scheduler.address
 
 
 @pytest.fixture
@@ -397,26 +372,26 @@ def test_in_the_cloud_targets_are_terraforms_and_only_schedules_are_written(
         555,
         "own@example.com",
     )
-    assert "somebody_elses" in api.all()
+    assert set(api.all()) == {"bell", "somebody_elses"}  # taken over, not made a second time
+    job = cloud._client.get_job(name="projects/belfry-local/locations/local/jobs/bell")
+    assert (job.http_target.uri, job.http_target.oidc_token.audience) == (targets["bell"], targets["bell"])
+    assert reload.plan(db, said, cloud, targets=targets).empty
     assert rows(db, "target_uri") == {"bell": (targets["bell"],)}
-    for name, value in {"K_SERVICE": "console", "BELFRY_CALLERS": "a@b", "BELFRY_AUDIENCE": "https://b"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("BELFRY_LOCAL_CLOCK")
-    config.config.cache_clear()
+    in_the_cloud(monkeypatch)
     assert reload.plan(db, said, cloud).empty  # the table remembers where the function listens
 
 
 def test_when_cloud_scheduler_fails_half_way_the_next_reload_does_the_rest(
     db: Connection, api: SchedulerApi, tmp_path: Path, scheduler_address: str
 ) -> None:
-    class FailsOnce(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
-        """The second creation finds Cloud Scheduler gone."""
+    class Fails(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+        """From the second creation on, so many find Cloud Scheduler gone."""
 
-        created = 0
+        created, times = 0, 1
 
         def intercept_unary_unary(self, go_on: Callable[..., Any], details: Any, request: Any) -> Any:
             self.created += details.method.endswith("CreateJob")
-            if details.method.endswith("CreateJob") and self.created == 2:
+            if details.method.endswith("CreateJob") and 2 <= self.created < 2 + self.times:
                 with grpc.insecure_channel("127.0.0.1:9") as nowhere:
                     return nowhere.unary_unary(details.method, lambda message: b"")(request, timeout=5)
             return go_on(details, request)
@@ -426,15 +401,28 @@ def test_when_cloud_scheduler_fails_half_way_the_next_reload_does_the_rest(
 
     said = file(tmp_path, bell='schedule: "0 9 * * *"', gong='schedule: "0 8 * * *"')
     with grpc.insecure_channel(scheduler_address) as channel:
-        transport = CloudSchedulerGrpcTransport(channel=grpc.intercept_channel(channel, FailsOnce()))
-        failing = SchedulerApi(CloudSchedulerClient(transport=transport), "belfry-local", "local", owns_targets=True)
-        with pytest.raises((Unavailable, grpc.RpcError)):
+        transport = CloudSchedulerGrpcTransport(channel=grpc.intercept_channel(channel, fails := Fails()))
+        patient = Pace(450, wait=lambda seconds: None)
+        failing = SchedulerApi(
+            CloudSchedulerClient(transport=transport), "belfry-local", "local", owns_targets=True, writes=patient
+        )
+        fails.times = 1 + scheduler_api.BLINKS
+        with pytest.raises(Unavailable, match="does not answer"):
             reload.apply(db, said, failing, now=NOW)
     assert set(api.all()) == {"bell"}
     made = reload.apply(db, said, api, now=LATER)
     assert [(change.job_id, set(change.table), set(change.live)) for change in made.updated] == [
         ("gong", set(), {"job"})
     ]
+    assert set(api.all()) == {"bell", "gong"}
+    for ring in api.all().values():
+        api.remove(ring)
+    with grpc.insecure_channel(scheduler_address) as channel:
+        transport = CloudSchedulerGrpcTransport(channel=grpc.intercept_channel(channel, Fails()))
+        blinks = SchedulerApi(
+            CloudSchedulerClient(transport=transport), "belfry-local", "local", owns_targets=True, writes=patient
+        )
+        reload.apply(db, said, blinks)  # one call without an answer is made again
     assert set(api.all()) == {"bell", "gong"}
 
 
@@ -491,3 +479,46 @@ def test_the_answer_is_json_and_has_the_older_names_too(db: Connection, api: Sch
         "updated": [{"job_id": "bell", "table": {"schedule": moved}, "live": {"schedule": moved}}],
         "deleted": ["gong"], "reloaded": ["chime", "bell"], "deleted_count": 1, "reloaded_count": 2,
     }  # fmt: skip
+
+
+def test_in_the_cloud_a_job_without_a_target_stops_the_reload_instead_of_its_bell(
+    db: Connection, api: SchedulerApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = SchedulerApi(api._client, "belfry-local", "local", owns_targets=False)
+    targets = {"bell": "https://bell-abc.a.run.app", "gong": "https://gong-abc.a.run.app"}
+    for job, uri in targets.items():
+        api.create(Ring(job, "0 0 1 1 *", "UTC", uri, 555, "own@example.com", paused=True))
+    in_the_cloud(monkeypatch)
+    said = file(tmp_path, bell='schedule: "0 9 * * *"', gong='schedule: "0 8 * * *"')
+    with pytest.raises(reload.InvalidReload, match="gong: nobody said where its function listens"):
+        reload.apply(db, said, cloud, targets={"bell": targets["bell"]})
+    assert rows(db) == {}
+    reload.apply(db, said, cloud, targets=targets)
+    assert reload.apply(db, said, cloud, targets={"bell": "https://bell-new.a.run.app"}).updated[0].table == {
+        "target_uri": (targets["bell"], "https://bell-new.a.run.app")
+    }
+    assert rows(db, "target_uri")["gong"] == (targets["gong"],)
+
+
+def test_in_the_cloud_a_job_that_left_the_file_is_silenced_and_terraform_takes_it_away(
+    db: Connection, api: SchedulerApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = SchedulerApi(api._client, "belfry-local", "local", owns_targets=False)
+    targets = {"bell": "https://bell-abc.a.run.app", "gong": "https://gong-abc.a.run.app"}
+    for job, uri in targets.items():
+        api.create(Ring(job, "0 0 1 1 *", "UTC", uri, 555, "own@example.com", paused=True))
+    in_the_cloud(monkeypatch)
+    bell = 'schedule: "0 9 * * *"'
+    reload.apply(db, file(tmp_path, bell=bell, gong=bell), cloud, targets=targets)
+    made = reload.apply(db, file(tmp_path, bell=bell), cloud)
+    assert made.removed == ("gong",)
+    assert (api.all()["gong"].paused, api.all()["bell"].paused) == (True, False)
+    assert rows(db)["gong"][0] == "orphan"
+    assert reload.plan(db, file(tmp_path, bell=bell), cloud).empty
+
+
+def in_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"K_SERVICE": "console", "BELFRY_CALLERS": "a@b", "BELFRY_AUDIENCE": "https://b"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("BELFRY_LOCAL_CLOCK")
+    config.config.cache_clear()

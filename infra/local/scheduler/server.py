@@ -16,6 +16,7 @@ from google.protobuf import empty_pb2
 from infra.local.oidc import Signer
 from infra.local.pubsub.clock import Clock, RealClock
 from infra.local.scheduler.bell import ENABLED, PAUSED, Bell
+from infra.local.scheduler.quota import Quota
 from infra.local.scheduler.rules import RefusedError, check_parent, completed, invalid, new_name, updated
 from infra.local.scheduler.store import Store
 
@@ -25,12 +26,22 @@ Call = Callable[[Any], Awaitable[Any]]
 
 
 class LocalScheduler:
-    """Cloud Scheduler on 127.0.0.1. Jobs live in `folder` (None: forgotten at the end); `signer` signs OIDC tokens."""
+    """Cloud Scheduler on 127.0.0.1. Jobs live in `folder` (None: forgotten at the end); `signer` signs OIDC tokens.
+
+    `quota` None: as many calls as anybody likes.
+    """
 
     def __init__(
-        self, folder: Path | None, signer: Signer | None, port: int = 0, *, clock: Clock | None = None
+        self,
+        folder: Path | None,
+        signer: Signer | None,
+        port: int = 0,
+        *,
+        clock: Clock | None = None,
+        quota: Quota | None = None,
     ) -> None:
         self._folder, self._signer, self._port = folder, signer, port
+        self._quota = quota
         self._clock: Clock = clock or RealClock()
         self._bells: dict[str, Bell] = {}
         self._store: Store | None = None
@@ -179,14 +190,15 @@ class LocalScheduler:
             "RunJob": (self.run_job, v1.RunJobRequest.deserialize, v1.Job.serialize),
         }
         methods = {
-            name: grpc.unary_unary_rpc_method_handler(functools.partial(_answer, call), reads, writes)
+            name: grpc.unary_unary_rpc_method_handler(functools.partial(self._answer, name, call), reads, writes)
             for name, (call, reads, writes) in calls.items()
         }
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-
-async def _answer(call: Call, request: Any, context: grpc.aio.ServicerContext) -> Any:
-    try:
-        return await call(request)
-    except RefusedError as refused:
-        await context.abort(refused.code, refused.message)
+    async def _answer(self, method: str, call: Call, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        try:
+            if self._quota:
+                self._quota.use(method, self._clock.now())
+            return await call(request)
+        except RefusedError as refused:
+            await context.abort(refused.code, refused.message)

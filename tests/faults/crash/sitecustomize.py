@@ -1,5 +1,5 @@
-"""Numbered crash points inside a function's process: before and after every SQL statement and every step of an SMTP
-conversation.
+"""Numbered crash points inside a process: before and after every SQL statement, every step of an SMTP conversation,
+and where BELFRY_CRASH_GRPC is set every gRPC call.
 
 Python imports this file by its name when its folder is on PYTHONPATH; the product holds no hooks. The file named by
 BELFRY_CRASH says what to do: "count" appends each point's name to <file>.points, a number kills the process (SIGKILL)
@@ -67,6 +67,26 @@ def _hook(name):
         return answer
 
     setattr(smtplib.SMTP, name, hooked)
+
+
+def _hook_grpc():
+    import grpc
+
+    class Points(grpc.UnaryUnaryClientInterceptor):
+        def intercept_unary_unary(self, go_on, details, request):
+            name = details.method.rpartition("/")[2]
+            point(f"before call {name}")
+            call = go_on(details, request)
+            call.exception()  # waits for its end
+            point(f"after call {name}")
+            return call
+
+    original = grpc.insecure_channel
+    grpc.insecure_channel = lambda *args, **kwargs: grpc.intercept_channel(original(*args, **kwargs), Points())
+
+
+if os.environ.get("BELFRY_CRASH_GRPC"):
+    _hook_grpc()
 
 
 for _name in ("connect", "ehlo", "mail", "rcpt", "docmd", "getreply"):
