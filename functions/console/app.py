@@ -19,8 +19,8 @@ from functions.console.api import health
 from functions.console.api import jobs as jobs_api
 from functions.console.api import notifications as notifications_api
 from functions.console.api import operations as operations_api
-from functions.console.api import replays as replays_api
 from functions.console.api import registry as registry_api
+from functions.console.api import replays as replays_api
 from functions.console.pages import alerts, assets, executions, inbox, jobs, runs, sign_in
 from shared import logs
 from shared.config import config
