@@ -110,7 +110,7 @@ resource "google_project_iam_custom_role" "replay" {
 
 resource "google_project_iam_member" "console_replay" {
   project = var.project
-  role    = google_project_iam_custom_role.replay.name
+  role    = "projects/${var.project}/roles/${google_project_iam_custom_role.replay.role_id}"
   member  = google_service_account.class["console"].member
 }
 
