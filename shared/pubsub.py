@@ -12,7 +12,9 @@ from shared import logs
 from shared.config import config
 from shared.outbox import OutboxMessage
 
-_WAIT = 10.0  # seconds for a whole batch; what is not confirmed by then is published again by the sweeper
+# Seconds without a confirmation. The messages are safe in the outbox and the sweep brings them within a minute, so a
+# tick whose Pub/Sub is out of reach is not kept waiting, and pays for no more.
+PATIENCE = 3.0
 
 
 @cache
@@ -31,25 +33,17 @@ def publish(messages: Sequence[OutboxMessage]) -> list[str]:
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
 
-    confirmed: list[str] = []
+    futures: list[tuple[str, Any]] = []
     try:
         client = _publisher()
-        futures = [
-            (
-                m.id,
-                client.publish(
-                    client.topic_path(config().project, m.topic),
-                    json.dumps(m.payload).encode(),
-                    outbox_id=m.id,
-                    **m.attributes,
-                ),
-            )
-            for m in messages
-        ]
-        for outbox_id, future in futures:
-            future.result(timeout=_WAIT)
-            confirmed.append(outbox_id)
+        limits = _limits()
+        for m in messages:
+            topic, data = client.topic_path(config().project, m.topic), json.dumps(m.payload).encode()
+            futures.append((m.id, client.publish(topic, data, outbox_id=m.id, **limits, **m.attributes)))
+        for _, future in futures:
+            future.result(timeout=PATIENCE)
     except (GoogleAPIError, GoogleAuthError, FutureTimeout) as error:
+        confirmed = [outbox_id for outbox_id, future in futures if future.done() and future.exception() is None]
         # The rows stay unpublished: the sweeper brings them within a minute (P4).
         logs.event(
             "publish_failed",
@@ -57,4 +51,21 @@ def publish(messages: Sequence[OutboxMessage]) -> list[str]:
             unconfirmed=len(messages) - len(confirmed),
             error=f"{type(error).__name__}: {error}",
         )
-    return confirmed
+        return confirmed
+    return [m.id for m in messages]
+
+
+def _limits() -> dict[str, Any]:
+    """The client tries no longer than we wait: a message that left after we gave up would be published twice."""
+    from google.api_core import exceptions as passing
+    from google.api_core.retry import Retry, if_exception_type
+
+    again = if_exception_type(
+        passing.Aborted,
+        passing.DeadlineExceeded,
+        passing.InternalServerError,
+        passing.ResourceExhausted,
+        passing.ServiceUnavailable,
+        passing.Unknown,
+    )
+    return {"retry": Retry(again, initial=0.1, maximum=1.0, timeout=PATIENCE), "timeout": PATIENCE}

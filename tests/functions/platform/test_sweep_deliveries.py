@@ -169,7 +169,7 @@ def test_while_pubsub_is_down_messages_wait_and_are_not_multiplied(
     from shared import pubsub
 
     waiting = delivery(db, Erp(db).user(), next_attempt_at=at(-3))
-    monkeypatch.setattr(pubsub, "_WAIT", 0.2)
+    monkeypatch.setattr(pubsub, "PATIENCE", 0.2)
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
     pubsub._publisher.cache_clear()
     first = sweep(perform, 0)
