@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from infra.check import base, checklist, clocks, collisions, connections, narrative, report
+from infra.check import base, checklist, clocks, collisions, connections, cost, narrative, report
 from infra.check.base import Base
 from infra.check.report import Section
 from infra.commands.outcome import parser
@@ -61,6 +61,7 @@ def answers(was: Base, now: CronFile, at: datetime) -> list[Section]:
         narrative.section(was.file, now, was.said, at) if was.file else Section("changes", was.said, (), None),
         collisions.section(was.file, now),
         connections.section(was.file, now),
+        cost.section(was.file, now),
         clocks.section(now, at, schedule.WORKDAYS_UNTIL),
     ]
 

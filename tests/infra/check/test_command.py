@@ -172,7 +172,8 @@ def test_json_prints_one_line_and_nothing_else(repository: Repository, check: Ch
     said = check("--json")
     assert (said.out.count("\n"), said.errors) == (1, [])
     assert set(said.facts) == {
-        "ok", "jobs", "functions", "against", "changes", "collisions", "connections", "clocks", "errors", "warnings",
+        "ok", "jobs", "functions", "against", "changes", "collisions", "connections", "cost", "clocks", "errors",
+        "warnings",
     }  # fmt: skip
 
 
