@@ -119,7 +119,8 @@ select o.work_order_id, o.bom_id, g.material_id, g.is_key, g.required as require
        g.in_time - g.on_hand as in_transit_alloc, g.required - g.in_time as shortage_qty,
        case when g.total >= g.upto and g.upto > g.stock then g.covered_on end as eta_date,
        case when g.in_time = g.required then 'FULFILLED'
-            when g.total >= g.upto then 'IN_TRANSIT' else 'SHORTAGE' end as item_status
+            when g.total >= g.upto then 'IN_TRANSIT'
+            when g.material_id is not null then 'SHORTAGE' end as item_status
 from judgeable o full join got g on g.work_order_id = o.work_order_id
 where coalesce(o.judged, false)
 """

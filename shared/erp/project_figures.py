@@ -137,20 +137,17 @@ def _alerts(ids: CTE) -> Select[Any]:
 
 
 def _kit_rate(ids: CTE) -> Select[Any]:
-    """Items complete at the start, in percent, over the last check of each unfinished work order."""
+    """The mean kit rate of the unfinished work orders by their last checks, each order counting once (rulebook 18)."""
     w, k = work_orders, kit_checks
     last = (
-        select(k.c.fulfilled_items, k.c.total_items)
+        select(k.c.kit_rate)
         .where(k.c.work_order_id == w.c.id)
         .order_by(k.c.check_date.desc(), k.c.check_time.desc())
         .limit(1)
         .lateral("last_check")
     )
-    rate = func.round(
-        literal(Decimal(100)) * func.sum(last.c.fulfilled_items) / func.nullif(func.sum(last.c.total_items), 0), 2
-    )
     return (
-        select(w.c.project_id, rate.label("kit_rate"))
+        select(w.c.project_id, func.round(func.avg(last.c.kit_rate), 2).label("kit_rate"))
         .join_from(w, last, literal(True))
         .where(w.c.status.not_in(FINISHED_ORDERS), w.c.project_id.in_(select(ids.c.target_id)))
         .group_by(w.c.project_id)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import calendar
-import json
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 from typing import Any
@@ -162,7 +161,45 @@ def expected_growth(db: Connection, day: date) -> dict[str, tuple[int, int]]:
     return found
 
 
+GIB = 1024**3
+
+
+def next_size(rng: Random, size: int) -> int:
+    """What a database has become: as it was, a little more, or around the thresholds of growth; bytes."""
+    grown = rng.choice((0, 0, 1, 20 * GIB - 1024**2, 20 * GIB, 25 * GIB, size * 3 // 10, size * 29 // 100, -size // 2))
+    return max(1, size + grown + rng.choice((0, 512 * 1024, 512 * 1024 - 1)))
+
+
+def megabytes(size: int) -> int:
+    """Rounded half up."""
+    return int((Decimal(size) / 1024**2).quantize(Decimal(1), ROUND_HALF_UP))
+
+
 # ---------------------------------------------------------------- accounts
+OWNER = {"username": "belfry", "is_superuser": True, "is_locked": False, "privileges": {"*": ["ALL"]}}
+
+
+def as_roles(there: set[str], seen: list[dict[str, Any]]) -> list[str]:
+    """What makes a Postgres with the roles `there` have these accounts."""
+    words = {"A": "createdb", "B": "createrole", "C": "bypassrls"}
+    statements = [f"drop owned by {name}; drop role {name}" for name in sorted(there - {account["username"] for account in seen})]
+    statements = [part for statement in statements for part in statement.split("; ")]
+    for account in seen:
+        name, held = account["username"], account["privileges"]
+        if account is OWNER:
+            continue
+        if name not in there:
+            statements.append(f"create role {name} login")
+        rights = [word if key in held.get("*", ()) else f"no{word}" for key, word in words.items()]
+        until = "2020-01-01" if account["is_locked"] else "infinity"
+        power = "superuser" if account["is_superuser"] else "nosuperuser"
+        statements.append(f"alter role {name} {power} {' '.join(rights)} valid until '{until}'")
+        statements.append(f"revoke all on database shop from {name}")
+        grants = [{"A": "create", "B": "connect", "C": "temporary"}[key] for key in held.get("database x", ())]
+        statements += [f"grant {', '.join(grants)} on database shop to {name}"] if grants else []
+    return statements
+
+
 def random_accounts(rng: Random) -> list[dict[str, Any]]:
     """A server's accounts on one day: some of thirty, with random privileges."""
     found = []
@@ -171,7 +208,7 @@ def random_accounts(rng: Random) -> list[dict[str, Any]]:
             continue
         privileges = {scope: sorted(rng.sample(["A", "B", "C"], rng.randint(0, 2))) for scope in ("*", "database x") if rng.random() < 0.7}
         found.append({"username": f"u{number:02}", "is_superuser": rng.random() < 0.15,
-                      "is_locked": rng.choice([None, True, False, False]), "privileges": privileges})  # fmt: skip
+                      "is_locked": rng.choice([True, False, False]), "privileges": privileges})  # fmt: skip
     return found
 
 
@@ -210,20 +247,17 @@ def random_partitions(erp: Erp, rng: Random, day: date, parent: str) -> set[date
     months = set()
     for number in range(-44, 3):
         if rng.random() < 0.6:
-            year, month = divmod(day.year * 12 + day.month - 1 + number, 12)
-            months.add(date(year, month + 1, 1))
-            erp.partition(date(year, month + 1, 1), parent)
+            months.add(months_later(day, number))
+            erp.partition(months_later(day, number), parent)
     return months
+
+
+def months_later(day: date, number: int) -> date:
+    """The first day of the month so many months on."""
+    year, month = divmod(day.year * 12 + day.month - 1 + number, 12)
+    return date(year, month + 1, 1)
 
 
 def stays(month: date, day: date, kept: int) -> bool:
     """The current month, those before it up to so many in all, and those to come."""
     return (day.year * 12 + day.month) - (month.year * 12 + month.month) < kept
-
-
-def now_of(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def as_json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str)

@@ -15,38 +15,7 @@ from sqlalchemy import Connection, insert, text
 
 from shared.erp import side_tables, tables
 from tests.factories import Erp
-
-LEVELS = ["INFO", "WARNING", "CRITICAL", "URGENT"]
-Found = dict[int, tuple[str, set[str]]]  # target: level, recipients
-
-
-class Rows:
-    """Every row, read once."""
-
-    def __init__(self, db: Connection) -> None:
-        self._db = db
-        self._read: dict[str, list[Any]] = {}
-
-    def __getattr__(self, table: str) -> list[Any]:
-        if table not in self._read:
-            schema = "belfry" if table in ("material_shortages", "biz_calendar", "labor_cost_periods") else "erp"
-            self._read[table] = list(self._db.execute(text(f"select * from {schema}.{table}")))
-        return self._read[table]
-
-    def live(self, project_id: int | None) -> bool:
-        project = self.project(project_id)
-        return project is None or (project.is_active and not project.is_archived and project.status not in ("ST30", "ST99"))
-
-    def project(self, project_id: int | None) -> Any:
-        return next((p for p in self.projects if p.id == project_id), None)
-
-
-def users(*ids: int | None) -> set[str]:
-    return {f"USER:{one}" for one in ids if one is not None}
-
-
-def higher(level: str, steps: int) -> str:
-    return LEVELS[min(3, LEVELS.index(level) + steps)]
+from tests.oracles.reading import Found, Rows, shifted, users
 
 
 # ---------------------------------------------------------------- job 10
@@ -74,7 +43,7 @@ def milestone_risks(db: Connection, day: date) -> Found:
                     s.project_id == m.project_id and s.status in ("OPEN", "HANDLING") and s.required_date and s.required_date < m.planned_date
                     for s in rows.material_shortages
                 )
-                level = higher(level, int(blocked or issue or short))
+                level = shifted(level, int(blocked or issue or short))
         if level:
             found[m.id] = level, users(m.owner_id, rows.project(m.project_id).pm_id)
     return found
@@ -113,7 +82,7 @@ def task_delays(db: Connection, day: date) -> Found:
     rows, found = Rows(db), {}
     for t in rows.project_tasks:
         if t.status not in ("DONE", "CANCELLED") and t.plan_end and rows.live(t.project_id) and (level := delay_level((day - t.plan_end).days)):
-            found[t.id] = higher(level, int(t.is_critical)), users(t.owner_id, rows.project(t.project_id).pm_id)
+            found[t.id] = shifted(level, int(t.is_critical)), users(t.owner_id, rows.project(t.project_id).pm_id)
     return found
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from shared.databases import accounts, sizes
-from shared.rules.accounts import privileges_hash
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
+from tests.functions.databases.asking import a_server, a_server_that_exaggerates, tell
 from tests.oracles import databases as oracle
+from tests.watched import run_sql
 
 SEEDS = [1, 2]
 DAYS = [TODAY, TODAY + timedelta(days=1), TODAY + timedelta(days=2), date(2026, 4, 1), date(2026, 4, 6)]
@@ -57,36 +57,76 @@ def test_sums_of_periods(rng: random.Random, db: Connection, perform: Perform) -
     assert len(databases) > 1000
 
 
-def test_growth(rng: random.Random, db: Connection) -> None:
-    oracle.generate(Erp(db), rng, TODAY)
-    numbers = db.execute(text("select id from belfry.db_instances")).scalars().all()
-    seen = 0
-    for ago in range(60):
-        day, found = TODAY - timedelta(days=ago), {}
-        for instance in numbers:
-            for row in db.execute(sizes.grown(instance, day, 30, 20, 3)):
-                found[row.target_no] = (row.facts["before_mb"], row.facts["size_mb"])
-        assert found == oracle.expected_growth(db, day)
-        seen += len(found)
-    assert seen > 5
+def test_sizes_totals_and_growth(rng: random.Random, db: Connection, perform: Perform) -> None:
+    Erp(db).db_instance(name="pg")
+    names = [f"d{n}" for n in range(4)]
+    alarming: set[str] = set()
+    grown = 0
+    with a_server_that_exaggerates(db) as url:
+        known = {name: oracle.GIB * (30 + n) for n, name in enumerate(names)}
+        run_sql(url, *(f"create database {name}" for name in names))
+        for number in range(12):
+            day = TODAY + timedelta(days=number)
+            known = {name: oracle.next_size(rng, size) for name, size in known.items()}
+            if number == 5:
+                run_sql(url, f"drop database {names[0]}")
+                del known[names[0]]
+            tell(url, **known)
+            expected = {name: oracle.megabytes(size) for name, size in {**known, "shop": 1, "postgres": 1}.items()}
+            if number == 8 or rng.random() < 0.15:
+                continue  # nobody measured on that day
+            assert perform("collect_database_sizes", f"{day}T03:00+08:00")["state"] == "succeeded"
+            found = text("select database_name, size_mb from belfry.database_size_stats where collected_date = :day")
+            assert dict(db.execute(found, {"day": day}).all()) == expected
+            totals = text("select total_size_mb, database_count from belfry.instance_size_stats where collected_date = :day")
+            assert db.execute(totals, {"day": day}).all() == [(sum(expected.values()), len(expected))]
+            growth = oracle.expected_growth(db, day)
+            alarming = {name for name in alarming if name.removeprefix("pg/") not in expected} | growth.keys()
+            alerts = db.execute(text("select target_no, base_level, facts from belfry.alert_records where status = 'PENDING'")).all()
+            assert {a.target_no: a.base_level for a in alerts} == dict.fromkeys(alarming, "WARNING")
+            assert {a.target_no: (a.facts["before_mb"], a.facts["size_mb"]) for a in alerts if a.target_no in growth} == growth
+            grown += len(growth)
+    assert grown > 5
 
 
-def test_accounts(rng: random.Random, db: Connection) -> None:
-    instance = Erp(db).db_instance(name="pg")
-    days = [oracle.random_accounts(rng) for _ in range(8)]
-    alarming = set()
-    for number, seen in enumerate(days):
-        run = f"00000000-0000-4000-8000-{number:012}"
-        given = [a | {"privileges_hash": privileges_hash(a["privileges"])} for a in seen]
-        db.execute(accounts.merge(instance, given, oracle.now_of(TODAY + timedelta(days=number)), run))
-        alarming |= {(number, row.target_name) for row in db.execute(accounts.alarming(instance, run))}
-    logged, expected, active = oracle.expected_accounts(days)
-    found = db.execute(text("select right(run_id::text, 12)::int, username, change_type from belfry.db_account_changes")).all()
-    assert sorted(tuple(row) for row in found) == sorted(logged)
-    assert alarming == expected
-    kept = db.execute(text("select username, is_active from belfry.db_instance_accounts")).all()
-    assert {row.username: row.is_active for row in kept} == active
-    assert len(expected) > 3
+def test_accounts(rng: random.Random, db: Connection, perform: Perform) -> None:
+    Erp(db).db_instance(name="pg")
+    days = [[oracle.OWNER, *oracle.random_accounts(rng)] for _ in range(8)]
+    logged, alarming, active = oracle.expected_accounts(days)
+    kept: set[str] = set()
+    with a_server(db) as url:
+        there: set[str] = set()
+        for number, seen in enumerate(days):
+            run_sql(url, *oracle.as_roles(there, seen))
+            there = {account["username"] for account in seen}
+            assert perform("sync_accounts", f"{TODAY + timedelta(days=number)}T01:00+08:00")["state"] == "succeeded"
+            changes = db.execute(text("select username, change_type from belfry.db_account_changes")).all()
+            assert sorted(tuple(row) for row in changes) == sorted(log[1:] for log in logged if log[0] <= number)
+            raised = {name for day, name in alarming if day == number}
+            kept = (kept | raised) & {a["username"] for a in seen if a["is_superuser"]}
+            open_ones = db.execute(text("select target_no, base_level from belfry.alert_records where status = 'PENDING'"))
+            assert {row.target_no: row.base_level for row in open_ones} == {f"pg/{name}": "CRITICAL" for name in kept}
+    found = db.execute(text("select username, is_active from belfry.db_instance_accounts")).all()
+    assert {row.username: row.is_active for row in found} == active
+    assert len(alarming) > 3
+
+
+def test_partitions_of_the_months_to_come(rng: random.Random, db: Connection, perform: Perform) -> None:
+    parents = db.execute(text("select distinct parent_table from belfry.v_partitions")).scalars().all()
+    query = text("select parent_table, range_start from belfry.v_partitions where range_start is not null")
+    for parent in parents:
+        for ahead in rng.sample(range(-3, 6), 3):
+            month = oracle.months_later(TODAY, ahead)
+            if (parent, month) not in {tuple(row) for row in db.execute(query)}:
+                Erp(db).partition(month, parent)
+    for number in range(3):
+        first = oracle.months_later(TODAY, number)
+        before = {tuple(row) for row in db.execute(query)}
+        perform("create_database_size_partitions", f"{first}T02:00+08:00")
+        wanted = {(parent, oracle.months_later(first, ahead)) for parent in parents for ahead in range(4)}
+        assert {tuple(row) for row in db.execute(query)} == before | wanted
+        assert number or wanted - before
+    assert len(parents) == 5
 
 
 def test_partitions(rng: random.Random, db: Connection, perform: Perform) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
 from tests.oracles import projects_costs as oracle
+from tests.oracles.reading import told
 
 DAYS = [TODAY, TODAY + timedelta(days=3)]
 
@@ -17,12 +18,6 @@ DAYS = [TODAY, TODAY + timedelta(days=3)]
 def firm(request: pytest.FixtureRequest, db: Connection) -> Connection:
     oracle.generate(Erp(db), random.Random(request.param), TODAY)
     return db
-
-
-def told(db: Connection, rule: str) -> oracle.Found:
-    query = text("""select a.target_id, a.base_level, a.recipients from belfry.alert_records a join belfry.alert_rules r on r.id = a.rule_id
-        where r.rule_code = :rule and a.status in ('PENDING', 'ACKNOWLEDGED', 'PROCESSING')""")
-    return {row.target_id: (row.base_level, set(row.recipients)) for row in db.execute(query, {"rule": rule})}
 
 
 def test_milestone_risks(firm: Connection, perform: Perform) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from shared.databases import instances
-from tests.watched import postgres
+from tests.watched import postgres, run_sql
 
 REF = "watched-postgres"  # what factories' instances name
 CLOSED = "closed-postgres"  # nobody listens there
@@ -39,4 +39,23 @@ def secrets(**values: str) -> Iterator[None]:
 def a_server(db: Connection) -> Iterator[str]:
     """A Postgres of its own, which the instances of the factory name."""
     with postgres() as url, secrets(**{REF: url}):
+        yield url
+
+
+SHADOW = """create function public.pg_database_size(oid) returns bigint language sql as
+  $$ select coalesce((select bytes from public.told t join pg_database d on d.datname = t.name where d.oid = $1), 1) $$"""
+
+
+def tell(url: str, **sizes: int) -> None:
+    """The server says from now on that these databases are so large; bytes."""
+    run_sql(url, *(f"""insert into told values ('{name}', {size})
+        on conflict (name) do update set bytes = excluded.bytes""" for name, size in sizes.items()))  # fmt: skip
+
+
+@contextmanager
+def a_server_that_exaggerates(db: Connection) -> Iterator[str]:
+    """A real server whose own size function was put into the shade: nobody waits until 20 GB are written."""
+    with a_server(db) as url:
+        run_sql(url, "create table told (name text primary key, bytes bigint)", SHADOW,
+                "alter role belfry set search_path = public, pg_catalog")  # fmt: skip
         yield url

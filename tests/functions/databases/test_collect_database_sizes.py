@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,12 +18,21 @@ from tests.acceptance import AlertJob, RowsJob
 from tests.conftest import Perform
 from tests.evidence import alerts
 from tests.factories import TODAY, Erp
-from tests.functions.databases.asking import CLOSED, REF, a_server, secrets, variable
+from tests.functions.databases.asking import (
+    CLOSED,
+    REF,
+    a_server,
+    a_server_that_exaggerates,
+    secrets,
+    tell,
+    variable,
+)
 from tests.watched import mariadb, postgres, run_sql, speaking_to
 
 JOB = "collect_database_sizes"
 THREE = "2026-03-02T03:00+08:00"
 GB = 1024
+GIB = 1024**3
 _STEPS = "works in steps: a transaction an instance"
 _FEW = "few rows: instances and their databases, whatever they hold"
 
@@ -77,29 +85,10 @@ def _made(db: Connection) -> list[Any]:
     return [*sizes(db), *totals(db)]
 
 
-SHADOW = """create function public.pg_database_size(oid) returns bigint language sql as
-  $$ select coalesce((select bytes from public.told t join pg_database d on d.datname = t.name where d.oid = $1), 1) $$"""
-
-
-def tell(url: str, database: str, gigabytes: float) -> None:
-    """The server says from now on that this database is so large."""
-    run_sql(url, f"""insert into told values ('{database}', {int(gigabytes * 1024**3)})
-        on conflict (name) do update set bytes = excluded.bytes""")
-
-
-@contextmanager
-def a_server_that_exaggerates(db: Connection) -> Iterator[str]:
-    """A real server whose own size function was put into the shade: nobody waits until 20 GB are written."""
-    with a_server(db) as url:
-        run_sql(url, "create table told (name text primary key, bytes bigint)", SHADOW,
-                "alter role belfry set search_path = public, pg_catalog")  # fmt: skip
-        yield url
-
-
 def _grow(erp: Erp, day: date) -> Any:
     instance = erp.db_instance()
     erp.database_size(instance, day - timedelta(days=1), 40 * GB, database_name="shop")
-    tell(os.environ[variable(REF)], "shop", 60)
+    tell(os.environ[variable(REF)], shop=60 * GIB)
 
 
 def _violate_failed(erp: Erp, day: date) -> int:
@@ -126,7 +115,7 @@ CASES = [
     ),
     AlertJob(
         JOB, "DB_CAPACITY_GROWTH", clock="03:00", around=a_server_that_exaggerates, violate=_grow, spoil=_unreadable,
-        clear=lambda db, target: tell(os.environ[variable(REF)], "shop", 41), multiply=lambda db, target, n: None,
+        clear=lambda db, target: tell(os.environ[variable(REF)], shop=41 * GIB), multiply=lambda db, target, n: None,
         reasons={
             "a_worse_level_upgrades_the_same_alert_and_tells_once": "one level: fast growth is a warning",
             "a_rule_that_is_switched_off_says_nothing_and_touches_no_alert":
@@ -425,7 +414,7 @@ def test_growth_needs_30_percent_and_20_gigabytes(before: float, now: float, lev
     erp = Erp(db)
     with a_server_that_exaggerates(db) as url:
         erp.database_size(erp.db_instance(name="pg"), TODAY - timedelta(days=1), int(before * GB), database_name="shop")
-        tell(url, "shop", now)
+        tell(url, shop=int(now * GIB))
         perform(JOB, THREE)
     assert levels(db, "DB_CAPACITY_GROWTH") == ({"pg/shop": level} if level else {})
 
@@ -441,7 +430,7 @@ def test_growth_is_against_the_newest_size_of_the_last_three_days(
         instance = erp.db_instance(name="pg")
         for days, size in known.items():
             erp.database_size(instance, TODAY - timedelta(days=days), size * GB, database_name="shop")
-        tell(url, "shop", 60)
+        tell(url, shop=60 * GIB)
         perform(JOB, THREE)
     assert (levels(db, "DB_CAPACITY_GROWTH") != {}) is grown
 

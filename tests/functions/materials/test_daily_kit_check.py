@@ -256,6 +256,7 @@ def test_an_order_without_a_bill_has_its_own_warning_and_no_rate(erp: Erp, db: C
     assert levels(db) == {}
     check = check_of(db, nothing)
     assert (check.kit_status, check.kit_rate, check.start_kit_rate, check.can_start) == ("NO_BOM", None, None, False)
+    assert (check.total_items, check.fulfilled_items, check.in_transit_items, check.shortage_items) == (0, 0, 0, 0)
 
 
 def test_a_released_bill_ends_the_warning(erp: Erp, db: Connection, perform: Perform) -> None:

@@ -191,7 +191,7 @@ def test_the_kit_rate_counts_when_an_operator_switches_it_on(db: Connection, per
     ):
         db.execute(
             text("""insert into belfry.kit_checks (work_order_id, check_date, check_time, total_items, fulfilled_items, in_transit_items,
-                      shortage_items, kit_status) values (:order, :day, cast(:day as date), 10, :fulfilled, 0, 0, 'PARTIAL')"""),
+                      shortage_items, kit_rate, kit_status) values (:order, :day, cast(:day as date), 10, :fulfilled, 0, 0, 10 * :fulfilled, 'PARTIAL')"""),
             {"order": order, "day": date.fromisoformat(day), "fulfilled": fulfilled},
         )
     perform(ID)

@@ -101,7 +101,7 @@ def test_a_troubled_project_has_every_figure(db: Connection, perform: Perform) -
         )
     db.execute(
         text("""insert into belfry.kit_checks (work_order_id, check_date, check_time, total_items, fulfilled_items, in_transit_items,
-                  shortage_items, kit_status) values (:order, '2026-03-01', '2026-03-01', 8, 5, 0, 3, 'SHORTAGE')"""),
+                  shortage_items, kit_rate, kit_status) values (:order, '2026-03-01', '2026-03-01', 8, 5, 0, 3, 62.5, 'SHORTAGE')"""),
         {"order": order},
     )
     perform(ID, AT)
@@ -115,6 +115,25 @@ def test_a_troubled_project_has_every_figure(db: Connection, perform: Perform) -
     assert [(risk["code"], risk["health"]) for risk in stored["top_risks"]] == [
         ("ISSUE_BLOCKING", "H3"), ("STATUS", "H2"), ("MILESTONE_LATE", "H2"), ("ISSUE_URGENT", "H2"), ("VARIANCE", "H2"),
     ]  # fmt: skip
+
+
+def test_the_kit_rate_is_the_mean_of_the_orders_latest_rates_however_many_items_each_has(
+    db: Connection, perform: Perform
+) -> None:
+    erp = Erp(db)
+    project = erp.project()
+    for rate, items, day, status in (
+        (100, 1, days(-1), "PENDING"), (50, 40, days(-1), "STARTED"), (None, 0, days(-1), "PENDING"), (0, 9, days(0), "COMPLETED"),
+    ):  # fmt: skip
+        order = erp.work_order(project_id=project, status=status)
+        for when, found in ((day - timedelta(days=1), 10), (day, rate)):  # the older check says nothing any more
+            db.execute(
+                text("""insert into belfry.kit_checks (work_order_id, check_date, check_time, total_items, fulfilled_items, in_transit_items,
+                          shortage_items, kit_rate, kit_status) values (:order, :day, cast(:day as date), :items, 0, 0, 0, :rate, 'PARTIAL')"""),
+                {"order": order, "day": when, "items": items, "rate": found},
+            )
+    perform(ID, AT)
+    assert row(db)["kit_rate"] == Decimal("75.00")
 
 
 @pytest.mark.parametrize("budget", [None, 0])
