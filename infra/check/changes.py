@@ -86,14 +86,15 @@ def flat(spec: FunctionSpec) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in fields(spec):
         if one.name != "id":
-            found.update(_leaves(_WRITTEN.get(one.name, one.name), getattr(spec, one.name)))
+            found.update(leaves(_WRITTEN.get(one.name, one.name), getattr(spec, one.name)))
     return found
 
 
-def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The values below, each with its dotted path."""
     if isinstance(value, Mapping):
         for key, below in value.items():
-            yield from _leaves(f"{path}.{key}", below)
+            yield from leaves(f"{path}.{key}", below)
     elif isinstance(value, time):
         yield path, f"{value:%H:%M}"
     elif value is not None:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from infra.check import base, checklist, clocks, collisions, connections, cost, narrative, report
+from infra.check import base, checklist, clocks, collisions, connections, cost, live, narrative, report
 from infra.check.base import Base
 from infra.check.report import Section
+from infra.commands.deployed import Deployed, add_identity
 from infra.commands.outcome import parser
 from shared import schedule
 from shared.cronfile.loading import load
@@ -24,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked.add_argument("file", nargs="?", type=Path, default=ROOT / "cron.yaml", help="the file to judge")
     asked.add_argument("--without-sources", action="store_true", help="do not look for the functions' own files")
     asked.add_argument("--against", metavar="REF", help="git revision to compare with (default: origin/main, or HEAD)")
+    asked.add_argument("--live", action="store_true", help="what a reload of the local cloud that is up would change")
+    asked.add_argument("--console", metavar="URL", help="the same of a deployed console's jobs")
+    add_identity(asked)
     asked.add_argument("--markdown", metavar="FILE", type=Path, help="append the report to this file, as Markdown")
     options = asked.parse_args(argv)
     was = base.before(options.file, options.against)
@@ -34,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         now = load(options.file, sources=sources, at=at, workdays_until=until)
         problems = checklist.missing(was.file, now) if was.file else []
         sections = answers(was, now, at)
+        if options.live:
+            sections.append(live.at_home(now, options.home))
+        if options.console:
+            sections.append(live.at_console(now, Deployed(options.console, options.account, options.audience)))
         warnings = [str(warning) for warning in now.warnings]
     except CronFileError as wrong:
         problems = wrong.errors

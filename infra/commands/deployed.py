@@ -38,15 +38,22 @@ class Deployed:
         if not parts.hostname or (parts.scheme != "https" and parts.hostname not in HERE) or parts.query:
             raise BadInputError(f"{self.url!r}: an address such as https://console-abc.a.run.app is allowed")
 
+    def get(self, path: str) -> dict[str, Any]:
+        """The JSON answer of a success. Raises as `post` does."""
+        return self._ask("GET", path, None)
+
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON answer of a success.
 
         Raises BadInputError with what a refusal (4xx) says, OutOfReachError when nothing or 5xx comes back.
         """
+        return self._ask("POST", path, body)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._token()}", "X-Belfry-Client": "python -m infra"}
         try:
-            answer = requests.post(
-                self.url.rstrip("/") + path, json=body, headers=headers, timeout=PATIENCE, allow_redirects=False
+            answer = requests.request(
+                method, self.url.rstrip("/") + path, json=body, headers=headers, timeout=PATIENCE, allow_redirects=False
             )
         except requests.RequestException as error:
             raise OutOfReachError(f"{self.url} does not answer ({type(error).__name__})") from None
