@@ -52,7 +52,7 @@ pages: setup ## write README's table of jobs and infra/catalogue.md anew from cr
 	$(BIN)/python -m infra.pages $(ARGS)
 
 test: $(VENV)/.tested browser mariadb lint types ## everything CI runs
-	$(BIN)/pytest -n $(WORKERS) --reruns 1 $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --reruns 1 $(ARGS)
 
 browser: ## Chromium and a Chinese font for the browser tests (Debian)
 	@command -v chromium >/dev/null && fc-list 2>/dev/null | grep -qi "noto.*cjk" || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk fontconfig >/dev/null)

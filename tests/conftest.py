@@ -1,5 +1,4 @@
-"""One real Postgres and one local Pub/Sub for the whole run; a fresh clone of the migrated database for every test
-that asks."""
+"""One real Postgres and one local Pub/Sub for the whole run; a migrated, untouched database for every test that asks."""
 
 from __future__ import annotations
 
@@ -15,7 +14,6 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, text
@@ -25,11 +23,13 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from shared import declared, reload_rows
 from shared.cronfile.loading import load
 from shared.cronfile.specs import JobSpec
+from tests.lending import Lender
 
 pytest.register_assert_rewrite("tests.acceptance")  # its failures show what differed
 
 ROOT = Path(__file__).resolve().parents[1]
-TEMPLATE = "belfry_template"
+# These begin first: what takes minutes and began last would leave one process waiting for the other.
+LONGEST = ("infra/test_day", "infra/test_up.py", "faults/test_replay_day.py", "shared/test_state_machine.py")
 PROJECT = "belfry-local"
 
 
@@ -37,13 +37,14 @@ class _Services:
     """What the controller of a run starts once; its workers find it through the environment."""
 
     def __init__(self) -> None:
-        from infra.local.postgres import Postgres, migrate
+        from infra.local.postgres import Postgres
         from infra.local.pubsub import LocalPubSub
+        from tests.lending import make_template
 
         self.folder = Path(tempfile.mkdtemp(prefix="belfry-tests-"))
         self.postgres = Postgres(self.folder / "postgres", max_connections=300, fast=True)
         os.environ["BELFRY_TEST_POSTGRES"] = self.postgres.start()
-        migrate(self.postgres.create_database(TEMPLATE))
+        make_template(self.postgres)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -85,6 +86,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _services.stop()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    first = tuple(f"tests/{name}" for name in LONGEST)
+    items.sort(key=lambda item: not item.nodeid.startswith(first))
+
+
 def _forget_process_state() -> None:
     """A test's functions run in this process: the settings and the pool they keep must not outlive the test."""
     from shared import config, db
@@ -93,16 +99,15 @@ def _forget_process_state() -> None:
     config.config.cache_clear()
 
 
+@cache
+def _lender() -> Lender:
+    return Lender(os.environ["BELFRY_TEST_POSTGRES"])
+
+
 @pytest.fixture
 def database_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A database of its own, migrated to head, and an environment that points at it."""
-    from infra.local.postgres import connection as superuser
-
-    server = os.environ["BELFRY_TEST_POSTGRES"]
-    name = f"t_{uuid4().hex[:16]}"
-    with superuser(server) as admin:
-        admin.run(f"create database {name} template {TEMPLATE} strategy file_copy")
-    url = server.rsplit("/", 1)[0] + "/" + name
+    """A database that nobody else uses, as the migrations leave it, and an environment that points at it."""
+    url = _lender().lend()
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", os.environ["BELFRY_TEST_PUBSUB"])
@@ -110,8 +115,7 @@ def database_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     _forget_process_state()
     yield url
     _forget_process_state()
-    with superuser(server) as admin:
-        admin.run(f"drop database if exists {name} with (force)")
+    _lender().take_back()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import pg8000.native
 
 from shared.errors import BelfryError
+from shared.wire import reach
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -209,16 +210,17 @@ class Postgres:
 def connection(url: str) -> Iterator[pg8000.native.Connection]:
     """A plain connection to `url`, for what cannot run inside a transaction."""
     parts = urlsplit(url)
-    opened = pg8000.native.Connection(
-        parts.username or SUPERUSER,
-        host=parts.hostname or "127.0.0.1",
-        port=parts.port or 5432,
-        database=parts.path.lstrip("/"),
-        password=parts.password,
-        timeout=ANSWER,
-    )
-    with closing(opened):
-        yield opened
+    raw = reach(parts.hostname or "127.0.0.1", parts.port or 5432, ANSWER)
+    with closing(raw):
+        opened = pg8000.native.Connection(
+            parts.username or SUPERUSER,
+            database=parts.path.lstrip("/"),
+            password=parts.password,
+            sock=raw,
+            ssl_context=False,
+        )
+        with closing(opened):
+            yield opened
 
 
 def migrate(url: str) -> None:

@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 
 from infra.local.postgres import Postgres, connection, migrate
-from tests.conftest import TEMPLATE
 from tests.faults.matrix import ELSEWHERE, ROWS
 from tests.faults.proxy import Proxy
 from tests.faults.world import World
+from tests.lending import TEMPLATE
 from tests.processes import eventually
 
 MakeWorld = Callable[..., World]

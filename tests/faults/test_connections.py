@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError
 
 from infra.local.postgres import Postgres, migrate
 from shared import db as shared_db
-from tests.conftest import TEMPLATE
 from tests.faults.conftest import MakeWorld, new_database
 from tests.faults.order import FULL
 from tests.faults.world import WAIT_AT_GATE, World, tick
+from tests.lending import TEMPLATE
 from tests.processes import eventually
 from tests.shared.test_jobs import add_job
 
