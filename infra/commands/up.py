@@ -12,6 +12,7 @@ from infra.commands.outcome import BadInputError, OutOfReachError, parser
 from infra.local.cloud import Cloud
 from infra.local.history import History
 from infra.local.home import Home, HomeInUse
+from infra.local.host import PROCESSES
 from infra.local.slumber import forgive, watch_for_sleep
 from shared import schedule
 from shared.errors import BelfryError
@@ -23,7 +24,7 @@ REAL_SERVICES = ("DATABASE_URL", "PUBSUB_EMULATOR_HOST")
 def main(argv: Sequence[str]) -> int:
     asked = parser("up", __doc__)
     asked.add_argument("--port", type=int, default=8080, help="0 takes a free one (default: %(default)s)")
-    asked.add_argument("--processes", type=int, default=12, help="functions that live at once (default: %(default)s)")
+    asked.add_argument("--processes", type=int, default=PROCESSES, help="functions at once (default: %(default)s)")
     asked.add_argument("--no-history", action="store_true", help="do not play the 24 hours before the first start")
     options = asked.parse_args(argv)
     if not 0 <= options.port <= 65535:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from infra.local import demo, topology
 from infra.local.gateway import Gateway, listen
 from infra.local.home import Home
-from infra.local.host import FunctionHost
+from infra.local.host import PROCESSES, FunctionHost
 from infra.local.oidc import Signer
 from infra.local.postgres import Postgres, migrate
 from infra.local.pubsub import LocalPubSub
@@ -52,7 +52,7 @@ class Cloud:
         *,
         day: date,
         port: int = 0,
-        processes: int = 12,
+        processes: int = PROCESSES,
         clock: Clock | None = None,
         real: dict[str, str] | None = None,
         fast: bool = False,

@@ -1,4 +1,4 @@
-"""Which functions live right now? Those that were asked for, twelve at most: this cloud scales to zero too."""
+"""Which functions live right now? Those that were asked for, and not too many: this cloud scales to zero too."""
 
 import asyncio
 import os
@@ -10,6 +10,10 @@ from pathlib import Path
 
 from infra.local.function_process import FunctionProcess
 from shared.errors import BelfryError, Unavailable
+
+# Room for whatever rings every hour and what must answer at once. With less of it, the hourly jobs push each other out
+# in turn, and a played day starts every one of them anew every hour.
+PROCESSES = 24
 
 
 class UnknownFunction(BelfryError):
@@ -39,7 +43,7 @@ class FunctionHost:
         root: Path,
         environment: Mapping[str, str],
         *,
-        processes: int = 12,
+        processes: int = PROCESSES,
         idle: float = 60.0,
         keep_warm: Collection[str] = (),
         logs: Path = Path("logs"),
