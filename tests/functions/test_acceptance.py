@@ -1,6 +1,6 @@
 """Does every job of cron.yaml keep every promise of rulebook 9.1?
 
-The cases stand in each job's own test module (tests/acceptance.py says how); a job without them fails here.
+The cases stand in each job's own test module (tests/acceptance/ says how); a job without them fails here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from shared.cronfile.loading import load
 from shared.cronfile.specs import JobSpec
-from tests.acceptance import AlertJob, Case, Promise, RowsJob, bad_reasons, promises
+from tests.acceptance.asked import Promise, bad_reasons, promises
+from tests.acceptance.cases import AlertJob, Case, RowsJob
 from tests.conftest import ROOT, Perform
 
 JOBS = dict(load(ROOT / "cron.yaml").jobs)

@@ -18,7 +18,7 @@ from pg8000.dbapi import convert_paramstyle
 from sqlalchemy import Connection, Engine, event, text
 
 from shared.cronfile.loading import load
-from tests.acceptance import AlertJob
+from tests.acceptance.cases import AlertJob
 from tests.conftest import ROOT, Perform
 from tests.factories import Erp
 from tests.faults.order import FULL

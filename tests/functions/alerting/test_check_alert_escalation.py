@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.acceptance import RowsJob, copies_of_alerts, old_alert
+from tests.acceptance.cases import RowsJob
+from tests.acceptance.many import copies_of_alerts, old_alert
 from tests.conftest import Perform
 from tests.factories import Erp
 from tests.shared.escalation_cases import CALENDAR, Case, moment

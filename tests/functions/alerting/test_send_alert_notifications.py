@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.acceptance import RowsJob, copies_of_alerts, old_alert
+from tests.acceptance.cases import RowsJob
+from tests.acceptance.many import copies_of_alerts, old_alert
 from tests.conftest import Perform, _forget_process_state
 from tests.evidence import messages
 from tests.factories import Erp

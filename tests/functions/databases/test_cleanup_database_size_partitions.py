@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from infra.local.postgres import connection as plain
 from shared.rules.partitions import add_months
-from tests.acceptance import RowsJob
+from tests.acceptance.cases import RowsJob
 from tests.conftest import Perform
 from tests.evidence import messages
 from tests.factories import TODAY, Erp

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.databases import instances
-from tests.acceptance import AlertJob, RowsJob
+from tests.acceptance.cases import AlertJob, RowsJob
 from tests.conftest import Perform
 from tests.evidence import alerts
 from tests.factories import TODAY, Erp

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from infra.local.postgres import connection as plain
 from shared.databases.partitions import PARENTS
-from tests.acceptance import RowsJob
+from tests.acceptance.cases import RowsJob
 from tests.conftest import Perform
 from tests.evidence import messages
 from tests.factories import Erp

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.databases.partitions import PARENTS
-from tests.acceptance import AlertJob
+from tests.acceptance.cases import AlertJob
 from tests.conftest import Perform
 from tests.evidence import alerts
 from tests.factories import Erp

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.acceptance import AlertJob, RowsJob
+from tests.acceptance.cases import AlertJob, RowsJob
 from tests.conftest import Perform
 from tests.evidence import alerts, messages
 from tests.factories import TODAY, Erp

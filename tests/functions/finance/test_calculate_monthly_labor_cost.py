@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from shared import i18n
-from tests.acceptance import AlertJob, RowsJob
+from tests.acceptance.cases import AlertJob, RowsJob
 from tests.conftest import Perform
 from tests.evidence import alerts, messages
 from tests.factories import Erp

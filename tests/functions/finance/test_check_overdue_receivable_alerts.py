@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp import tables
-from tests.acceptance import AlertJob, copies_of
+from tests.acceptance.cases import AlertJob
+from tests.acceptance.many import copies_of
 from tests.conftest import Perform
 from tests.evidence import alerts as all_alerts
 from tests.evidence import messages

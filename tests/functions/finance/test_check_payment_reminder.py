@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp import tables
-from tests.acceptance import RowsJob
+from tests.acceptance.cases import RowsJob
 from tests.conftest import Perform
 from tests.evidence import messages
 from tests.factories import TODAY, Erp

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.db import new_engine
-from tests.acceptance import RowsJob
+from tests.acceptance.cases import RowsJob
 from tests.conftest import Perform
 from tests.evidence import everything
 from tests.factories import TODAY, Erp

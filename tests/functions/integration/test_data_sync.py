@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp.side_tables import sync_sources
-from tests.acceptance import AlertJob, RowsJob, copies_of
+from tests.acceptance.cases import AlertJob, RowsJob
+from tests.acceptance.many import copies_of
 from tests.conftest import Perform
 from tests.evidence import alerts, everything
 from tests.factories import TODAY, Erp

@@ -1,17 +1,51 @@
 """What the tests of the two escalation jobs share: an issue of an age, what became of it, who was told."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
+from shared.erp import tables
 from shared.rules.issue_escalation import Step
+from tests.acceptance.cases import AlertJob
+from tests.acceptance.many import copies_of
 from tests.evidence import messages
 from tests.factories import TODAY, Erp
 
 FORGOTTEN, TOO_OLD = "check_timeout_issues", "check_issue_timeout_escalation"
 NIGHT = {FORGOTTEN: datetime.fromisoformat(f"{TODAY}T01:00+08:00"), TOO_OLD: datetime.fromisoformat(f"{TODAY}T01:30+08:00")}
+
+
+def at(job_id: str, nights: float = 0) -> str:
+    """The job's tick, so many nights later."""
+    return (NIGHT[job_id] + timedelta(days=nights)).isoformat()
+
+
+def since(day: date, days: int) -> datetime:
+    """The minute from which so many days are over with the first minute of a day."""
+    return datetime.combine(day, time(), ZoneInfo("Asia/Shanghai")) - timedelta(days=days)
+
+
+def case(job_id: str, clock: str, days: int) -> AlertJob:
+    """What every job promises, of a job that makes an issue urgent when it was HIGH for so many days."""
+
+    def spoil(erp: Erp, day: date) -> str:
+        erp.issue(created_at=since(day, days), closed_at=since(day, days - 1))
+        return "ISSUE"
+
+    return AlertJob(
+        job_id, "ISSUE_ESCALATED", clock=clock,
+        violate=lambda erp, day: erp.issue(priority="HIGH", created_at=since(day, days)),
+        clear=_solve,
+        spoil=spoil,
+        multiply=copies_of(tables.issues, "issue_no"),
+        reasons={
+            "a_worse_level_upgrades_the_same_alert_and_tells_once":
+                "one level: whoever has the issue, its escalation is CRITICAL; a new tier is told by a message",
+        },
+    )  # fmt: skip
 
 
 def issue(erp: Erp, minutes: int, *, at: datetime, last: int | None = None, tier: int = 0, **columns: Any) -> int:
@@ -56,5 +90,5 @@ def set_priority(db: Connection, row: int, priority: str) -> None:
     db.execute(text("update erp.issues set priority = :p where id = :id"), {"p": priority, "id": row})
 
 
-def solve(db: Connection, row: int) -> None:
+def _solve(db: Connection, row: int) -> None:
     db.execute(text("update erp.issues set status = 'RESOLVED', resolved_at = '2026-03-02' where id = :id"), {"id": row})

@@ -1,78 +1,37 @@
 """Issues that are too old for their priority rise, a step a night at most, and a priority set by a person starts anew."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import pytest
 from sqlalchemy import Connection, text
 
-from shared.erp import tables
 from shared.rules.issue_escalation import Step
-from tests.acceptance import AlertJob, copies_of
 from tests.conftest import Perform
-from tests.evidence import alerts, everything, messages
+from tests.evidence import alerts, everything
 from tests.factories import Erp
 from tests.functions.issues.stale_issues import (
-    FORGOTTEN,
     NIGHT,
+    at,
+    case,
     follow_ups,
     issue,
     moved,
     remembered,
     set_priority,
-    solve,
-    told,
 )
 from tests.functions.issues.stale_issues import (
     TOO_OLD as ID,
 )
-from tests.shared.rules.issue_escalation_cases import DAY, LIMITS, TOO_OLD
+from tests.shared.rules.issue_escalation_cases import DAY, LIMITS
 
 AT = NIGHT[ID]
 
-
-def at(days: float = 0) -> str:
-    return (AT + timedelta(days=days)).isoformat()
-
-
-def too_old_since(day: date, days: int) -> datetime:
-    """The minute that makes an issue too old with the first minute of a day."""
-    return datetime.combine(day, time(), ZoneInfo("Asia/Shanghai")) - timedelta(days=days)
-
-
-def spoil(erp: Erp, day: date) -> str:
-    erp.issue(created_at=too_old_since(day, 1), closed_at=too_old_since(day, 0))
-    return "ISSUE"
-
-
-CASES = [
-    AlertJob(
-        ID, "ISSUE_ESCALATED", clock="01:30",
-        violate=lambda erp, day: erp.issue(priority="HIGH", created_at=too_old_since(day, LIMITS["HIGH"])),
-        clear=solve,
-        spoil=spoil,
-        multiply=copies_of(tables.issues, "issue_no"),
-        reasons={
-            "a_worse_level_upgrades_the_same_alert_and_tells_once":
-                "one level: whoever has the issue, its escalation is CRITICAL; a new tier is told by a message",
-        },
-    ),
-]  # fmt: skip
-
-
-def test_the_job_moves_every_case_as_the_rule_says(db: Connection, perform: Perform) -> None:
-    erp, expected = Erp(db), {}
-    for priority, tier, age, last, becomes in TOO_OLD:
-        row = issue(erp, age, at=AT, last=last, tier=tier, priority=priority)
-        expected[row] = becomes or Step(priority, tier)
-    perform(ID, at())
-    assert moved(db) == expected
+CASES = [case(ID, "01:30", LIMITS["HIGH"])]
 
 
 def test_medium_of_seven_days_stays_and_of_eight_is_high(db: Connection, perform: Perform) -> None:
     stays, rises = issue(Erp(db), 7 * DAY, at=AT), issue(Erp(db), 8 * DAY, at=AT)
-    perform(ID, at())
+    perform(ID, at(ID))
     assert moved(db) == {stays: Step("MEDIUM", 0), rises: Step("HIGH", 0)}
     assert follow_ups(db) == [(rises, "MEDIUM", "HIGH")]
     assert db.execute(text("select content from erp.issue_follow_ups")).scalar_one() == (
@@ -86,7 +45,7 @@ def test_after_a_raise_the_next_threshold_counts_from_the_raise(db: Connection, 
     steps = {}
     for night in range(16):
         before = moved(db)[row]
-        perform(ID, at(night))
+        perform(ID, at(ID, night))
         if moved(db)[row] != before:
             steps[night] = moved(db)[row]
     # LOW 14 d; MEDIUM over 7 d: the 8th night after; HIGH over 3 d: the 4th; URGENT over 1 d: the 2nd, then each night
@@ -95,45 +54,23 @@ def test_after_a_raise_the_next_threshold_counts_from_the_raise(db: Connection, 
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("priority", ["LOW", "MEDIUM", "HIGH", "URGENT"])
-def test_both_jobs_in_one_night_are_one_step(priority: str, db: Connection, perform: Perform) -> None:
-    """D-53: two jobs raised the same issue within 30 minutes."""
-    row = issue(Erp(db), 90 * DAY, at=AT, priority=priority)
-    perform(FORGOTTEN, NIGHT[FORGOTTEN].isoformat())
-    once, said = moved(db)[row], messages(db)
-    assert once != Step(priority, 0)
-    answer = perform(ID, at())
-    assert (moved(db)[row], messages(db)) == (once, said)
-    assert (answer["counters"]["raised"], answer["counters"]["handed_over"]) == (0, 0)
-
-
-def test_what_this_job_moved_the_other_leaves_alone_for_a_week(db: Connection, perform: Perform) -> None:
-    issue(Erp(db), 20 * DAY, at=AT)
-    perform(ID, at())
-    raised = []
-    for night in range(1, 9):
-        answer = perform(FORGOTTEN, (NIGHT[FORGOTTEN] + timedelta(days=night)).isoformat())
-        raised.append(answer["counters"]["raised"])
-    assert raised == [0] * 7 + [1]
-
-
 def test_a_priority_set_by_a_person_restarts_the_clock(db: Connection, perform: Perform) -> None:
     row = issue(Erp(db), 6 * DAY, at=AT)
-    perform(ID, at())
+    perform(ID, at(ID))
     set_priority(db, row, "HIGH")
-    perform(ID, at(1))  # seen here, three days begin
+    perform(ID, at(ID, 1))  # seen here, three days begin
     assert remembered(db)[0]["priority_changed_at"] == AT + timedelta(days=1)
     for night in (2, 3, 4):
-        perform(ID, at(night))
+        perform(ID, at(ID, night))
     assert follow_ups(db) == []
-    perform(ID, at(5))
+    perform(ID, at(ID, 5))
     assert follow_ups(db) == [(row, "HIGH", "URGENT")]
 
 
 def test_a_person_who_sets_the_priority_takes_the_issue_back_from_the_tier(db: Connection, perform: Perform) -> None:
     row = issue(Erp(db), 9 * DAY, at=AT, priority="URGENT", tier=2, last=2 * DAY)
     set_priority(db, row, "HIGH")
-    perform(ID, at())
+    perform(ID, at(ID))
     assert moved(db) == {row: Step("HIGH", 0)}
     assert [alert["status"] for alert in alerts(db)] == []
 
@@ -142,7 +79,7 @@ def test_an_issue_seen_for_the_first_time_is_remembered_and_no_row_is_written_ag
     db: Connection, perform: Perform
 ) -> None:
     row = issue(Erp(db), DAY, at=AT)
-    perform(ID, at())
+    perform(ID, at(ID))
     (kept,) = remembered(db)
     assert kept == {
         "issue_id": row, "priority": "MEDIUM", "priority_changed_at": None, "last_auto_escalated_at": None,
@@ -150,33 +87,14 @@ def test_an_issue_seen_for_the_first_time_is_remembered_and_no_row_is_written_ag
     }  # fmt: skip
     tables_of = lambda: {k: v for k, v in everything(db).items() if k.endswith(("escalations", "issues", "follow_ups"))}  # noqa: E731
     before = tables_of()
-    perform(ID, at(1))
+    perform(ID, at(ID, 1))
     assert tables_of() == before
-
-
-@pytest.mark.parametrize("status", ["RESOLVED", "CLOSED", "CANCELLED", "DEFERRED", "DELETED"])
-def test_only_open_issues_grow_old(status: str, db: Connection, perform: Perform) -> None:
-    """D-41: upstream looked for IN_PROGRESS and REOPENED, which no issue has."""
-    issue(Erp(db), 30 * DAY, at=AT, status=status)
-    issue(Erp(db), 30 * DAY, at=AT, status="PROCESSING")
-    answer = perform(ID, at())
-    assert (answer["counters"]["checked"], answer["counters"]["raised"]) == (1, 1)
 
 
 def test_a_follow_up_does_not_make_an_issue_younger(db: Connection, perform: Perform) -> None:
     row = issue(Erp(db), 8 * DAY, at=AT, last_follow_up_at=AT - timedelta(hours=1))
-    perform(ID, at())
+    perform(ID, at(ID))
     assert moved(db) == {row: Step("HIGH", 0)}
-
-
-def test_becoming_urgent_is_alerted_and_a_lower_step_is_only_told(db: Connection, perform: Perform) -> None:
-    erp = Erp(db)
-    urgent, high = erp.user("陈伟"), erp.user("刘洋")
-    row = issue(erp, 4 * DAY, at=AT, priority="HIGH", assignee_id=urgent)
-    issue(erp, 8 * DAY, at=AT, priority="MEDIUM", assignee_id=high)
-    perform(ID, at())
-    assert [(a["target_id"], a["base_level"]) for a in alerts(db)] == [(row, "CRITICAL")]
-    assert (told(db, urgent), told(db, high)) == ([("NEW", "CRITICAL")], [("REMINDER", "WARNING")])
 
 
 def test_the_alert_says_what_since_when_and_who_has_it(db: Connection, perform: Perform) -> None:
@@ -185,7 +103,7 @@ def test_the_alert_says_what_since_when_and_who_has_it(db: Connection, perform: 
     row = issue(
         erp, 4 * DAY, at=AT, priority="HIGH", project_id=project, issue_no="IS-9", assignee_id=erp.user("陈伟")
     )
-    perform(ID, at())
+    perform(ID, at(ID))
     (alert,) = alerts(db)
     assert (alert["target_id"], alert["target_no"], alert["project_id"], alert["trigger_value"]) == (
         row, "IS-9", project, 0,
@@ -199,13 +117,7 @@ def test_the_alert_says_what_since_when_and_who_has_it(db: Connection, perform: 
     }  # fmt: skip
 
 
-def test_an_operators_thresholds_are_the_ones_that_count(db: Connection, perform: Perform) -> None:
-    row = issue(Erp(db), 4 * DAY, at=AT)
-    perform(ID, at(), params={"age_days": {"LOW": 9, "MEDIUM": 3, "HIGH": 2, "URGENT": 1}}, kind="manual")
-    assert moved(db) == {row: Step("HIGH", 0)}
-
-
 def test_a_pause_of_a_week_holds_this_job_back_as_well(db: Connection, perform: Perform) -> None:
     row = issue(Erp(db), 30 * DAY, at=AT, last=6 * DAY)
-    perform(ID, at(), params={"pause_hours": 168}, kind="manual")
+    perform(ID, at(ID), params={"pause_hours": 168}, kind="manual")
     assert moved(db) == {row: Step("MEDIUM", 0)}

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Boolean, Connection, Text, cast, select, text
 
 from shared.erp import spec_matches
-from tests.acceptance import AlertJob
+from tests.acceptance.cases import AlertJob
 from tests.conftest import Perform
 from tests.evidence import alerts, everything
 from tests.factories import Erp

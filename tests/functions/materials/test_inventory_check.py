@@ -10,7 +10,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.erp import stock_checks, tables
-from tests.acceptance import AlertJob, RowsJob, copies_of
+from tests.acceptance.cases import AlertJob, RowsJob
+from tests.acceptance.many import copies_of
 from tests.conftest import Perform
 from tests.evidence import alerts, messages
 from tests.factories import Erp

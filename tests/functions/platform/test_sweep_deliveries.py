@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.acceptance import RowsJob
+from tests.acceptance.cases import RowsJob
 from tests.conftest import PROJECT, Perform, _forget_process_state
 from tests.factories import Erp
 from tests.processes import eventually, served

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.acceptance import RowsJob
+from tests.acceptance.cases import RowsJob
 from tests.conftest import Perform
 from tests.factories import Erp
 from tests.shared.test_jobs import add_job

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared import i18n
-from tests.acceptance import RowsJob
+from tests.acceptance.cases import RowsJob
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, insert, text
 
 from shared.erp import tables
-from tests.acceptance import AlertJob, RowsJob
+from tests.acceptance.cases import AlertJob, RowsJob
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
 

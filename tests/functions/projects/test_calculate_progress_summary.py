@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.acceptance import RowsJob
+from tests.acceptance.cases import RowsJob
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
 from tests.shared.rules import progress_cases

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp import tables
-from tests.acceptance import AlertJob
+from tests.acceptance.cases import AlertJob
 from tests.conftest import Perform
 from tests.evidence import alerts, messages
 from tests.factories import TODAY, Erp

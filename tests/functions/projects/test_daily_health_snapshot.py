@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp import tables
-from tests.acceptance import RowsJob, copies_of
+from tests.acceptance.cases import RowsJob
+from tests.acceptance.many import copies_of
 from tests.conftest import Perform
 from tests.evidence import messages
 from tests.factories import TODAY, Erp

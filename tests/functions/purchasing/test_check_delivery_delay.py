@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.acceptance import AlertJob
+from tests.acceptance.cases import AlertJob
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.acceptance import RowsJob
+from tests.acceptance.cases import RowsJob
 from tests.conftest import Perform
 from tests.evidence import everything, messages
 from tests.factories import Erp

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.taskboard.duties import Morning, occurrences
-from tests.acceptance import RowsJob
+from tests.acceptance.cases import RowsJob
 from tests.conftest import Perform
 from tests.evidence import messages
 from tests.factories import TODAY, Erp

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Connection, text
 
 from shared.erp.tables import work_tasks
-from tests.acceptance import RowsJob, copies_of
+from tests.acceptance.cases import RowsJob
+from tests.acceptance.many import copies_of
 from tests.conftest import Perform
 from tests.evidence import everything
 from tests.factories import Erp
