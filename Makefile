@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONPATH := .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser mariadb lint types terraform tick day check pages reload replay doctor faults volume bench lock clean
+.PHONY: help setup run test browser mariadb lint types terraform tick day check pages reload replay doctor plan deploy faults volume bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -50,6 +50,12 @@ check: setup ## is cron.yaml valid, and what does its change do before it is mer
 
 pages: setup ## write README's table of jobs and infra/catalogue.md anew from cron.yaml
 	$(BIN)/python -m infra.pages $(ARGS)
+
+plan: setup ## what a deployment would change: ENV=staging
+	$(BIN)/python -m infra plan $(ENV) $(ARGS)
+
+deploy: setup ## deploy: ENV=staging [ARGS=--yes]
+	$(BIN)/python -m infra deploy $(ENV) $(ARGS)
 
 test: $(VENV)/.tested browser mariadb lint types ## everything CI runs
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --reruns 1 $(ARGS)

@@ -11,6 +11,8 @@ COMMANDS = {
     "tick": ("infra.commands.tick", "one tick of a job, on the cloud that is up"),
     "day": ("infra.commands.day", "one whole day of every job, on a clock of its own"),
     "package": ("infra.commands.package", "build every function's archive for the cloud"),
+    "plan": ("infra.commands.plan", "what a deployment would change"),
+    "deploy": ("infra.commands.deploy", "infrastructure, migrations, functions, schedules: the cloud as the tree says"),
     "check": ("infra.check.command", "what a change of cron.yaml does; is it valid and explained"),
     "reload": ("infra.commands.reload", "make jobs and Cloud Scheduler equal to cron.yaml"),
     "backfill": ("infra.commands.backfill", "run a range of past ticks"),

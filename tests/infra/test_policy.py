@@ -12,10 +12,14 @@ from typing import Any
 
 import pytest
 import yaml
+from google.pubsub_v1.types import Subscription
 
+from infra.local import topology
 from infra.policy import rights
 from infra.policy.judging import POLICIES, complaints
 from infra.policy.plan import UNKNOWN, Plan
+from shared.config import read
+from shared.cronfile.loading import load
 from tests.infra.terraform.configuration import copied, package, variables
 from tests.infra.terraform.workspace import missing
 
@@ -188,3 +192,53 @@ def test_a_first_plan_is_judged_where_it_knows(shown: dict[str, Shown]) -> None:
         if change["address"].startswith("google_project_iam_member.console_scheduler"):
             change["change"]["after"]["role"] = "roles/editor"  # whose it will be is not known yet
     assert list(complaints(plan)) == ["rights_are_on_the_list"]
+
+
+def test_what_terraform_gives_each_function_is_what_its_settings_need(shown: dict[str, Shown]) -> None:
+    plan = Plan.read(shown["state"])
+    given = {name: dict(one.get("service_config.environment_variables")) for name, one in plan.functions.items()}
+    for name, one in plan.functions.items():
+        given[name] |= {secret["key"]: "a secret" for secret in one.all("service_config.secret_environment_variables")}
+    (console,) = plan.of("cloud_run_v2_service")
+    variables_ = console.all("template.containers")[0]["env"]
+    given["console"] = {one["name"]: "a secret" if one["value_source"] else one["value"] for one in variables_}
+    bells = {one.get("name").replace("_", "-"): one for one in plan.of("cloud_scheduler_job")}
+    pushes = {one.get("name"): one for one in plan.of("pubsub_subscription") if one.get("push_config")}
+    assert given.keys() == {*plan.functions, "console"}
+    for name, environment in given.items():
+        settings = read({"K_SERVICE": name, **environment})
+        assert settings.database_url.startswith("postgresql://belfry_")
+        assert settings.channels == ["system", "email"]
+        if name in bells:  # who rings, with which token, is whom the function's own code lets in
+            token = bells[name].get("http_target.oidc_token")[0]
+            assert token["audience"] == settings.audience
+            assert token["service_account_email"] in settings.callers
+        if name in pushes:
+            token = pushes[name].get("push_config.oidc_token")[0]
+            assert token["audience"] == settings.audience
+            assert settings.callers == {token["service_account_email"]}
+    assert given["data-sync"]["CREDENTIAL_ERP"] == given["notify-email"]["EMAIL_PASSWORD"] == "a secret"
+
+
+def test_the_cloud_s_topics_and_pushes_are_those_of_the_laptop(shown: dict[str, Shown]) -> None:
+    plan = Plan.read(shown["state"])
+    local = {one.name.rpartition("/")[2]: one for one in _local_subscriptions()}
+    there = {one.get("name"): one for one in plan.of("pubsub_subscription")}
+    assert there.keys() == local.keys()
+    for name, one in there.items():
+        wanted = local[name]
+        assert one.get("topic").rpartition("/")[2] == wanted.topic.rpartition("/")[2]
+        assert (one.get("filter") or "") == wanted.filter
+        if one.get("push_config"):
+            assert one.get("ack_deadline_seconds") == wanted.ack_deadline_seconds
+            assert one.get("retry_policy.minimum_backoff") == f"{topology.FIRST_RETRY.seconds}s"
+            assert one.get("retry_policy.maximum_backoff") == f"{topology.LAST_RETRY.seconds}s"
+            assert one.get("dead_letter_policy.max_delivery_attempts") == topology.ATTEMPTS
+    assert {one.get("name") for one in plan.of("pubsub_topic")} == {
+        topic.rpartition("/")[2] for topic in (topology.NOTIFICATIONS, topology.EVENTS, topology.LETTERS)
+    }
+
+
+def _local_subscriptions() -> list[Subscription]:
+    functions = load(Path(__file__).parents[2] / "cron.yaml").functions.values()
+    return [topology.dead_letters(), *filter(None, (topology.push(one, "http://local") for one in functions))]

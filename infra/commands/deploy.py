@@ -1,0 +1,104 @@
+"""`deploy`: what a plan says, in the order in which no tick breaks.
+
+First what code needs (secrets, sources, the console's image), then the database and the function that migrates it, the
+migration, everything else, and at last the reload that wakes new bells. Each step may be taken again.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infra.commands.outcome import BadInputError, NothingToDoError, OutOfReachError, parser
+from infra.deploying import image, project, secrets, tokens
+from infra.deploying.environment import BUILD, INFRA, Environment
+from infra.deploying.planning import counted, keep, planned, say
+from infra.deploying.terraform import Terraform
+
+# What a deployment needs before anything can be built: drawers for secrets, the archives, who builds.
+FIRST = (
+    "google_secret_manager_secret.this",
+    "google_storage_bucket_object.archive",
+    "google_artifact_registry_repository_iam_member.builder",
+    "google_project_iam_member.builder",
+)
+# The database with its users, and the one function that changes it.
+SECOND = ("google_sql_user.app", "google_sql_user.migrator", "google_sql_database.belfry", 'module.function["migrate"]')
+
+
+def main(argv: Sequence[str]) -> int:
+    asked = parser("deploy", __doc__)
+    asked.add_argument("environment", help="one of infra/envs: staging, prod")
+    asked.add_argument("--yes", action="store_true", help="do not ask; CI needs it")
+    options = asked.parse_args(argv)
+    environment = Environment.read(options.environment)
+    google, terraform, shown = planned(environment, quiet=options.json)
+    amounts = counted(shown)
+    if not options.yes:
+        _confirm(environment, amounts)
+    told: Mapping[str, Any] = {name: one.get("value") for name, one in shown["planned_values"]["outputs"].items()}
+
+    say("secrets, sources, builder")
+    terraform.apply_only(FIRST)
+    project.make_agents(google, environment)
+    filled = secrets.fill(google, environment, told["secret_versions"])
+    archives = json.loads((BUILD / "archives.json").read_text("utf-8"))
+    say("the console's image")
+    built = image.build(google, environment, told["console_image"], told["sources_bucket"], archives["console"])
+
+    say("the database")
+    terraform = Terraform(environment, secrets.passwords(google, environment, told["secret_versions"]), options.json)
+    terraform.apply_only(SECOND)
+    say("migrations")
+    migrated = _ourselves(
+        "migrate", "--url", google.address(told["migrate_uri"]),
+        token=tokens.for_function(google, environment, told["migrate_uri"]),
+    )  # fmt: skip
+
+    say("everything else")
+    keep(terraform.plan())
+    terraform.apply_planned()
+    say("reload")
+    targets = BUILD / f"{environment.environment}-targets.json"
+    targets.write_text(json.dumps(told["function_uris"], indent=1), "utf-8")
+    reloaded = _ourselves(
+        "reload", "--console", google.address(told["console_uri"]), "--targets", str(targets),
+        token=tokens.for_proxy(google, environment, told["console_uri"]),
+    )  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "environment": environment.environment,
+                **amounts,
+                "secrets_filled": filled,
+                "console_image_built": built,
+                "migrated": migrated,
+                "reloaded": {word: len(reloaded[word]) for word in ("added", "updated", "removed", "unchanged")},
+                "console": told["console_uri"],
+            }
+        )
+    )
+    return 0
+
+
+def _confirm(environment: Environment, amounts: dict[str, int]) -> None:
+    if not sys.stdin.isatty():
+        raise BadInputError("nobody is there to ask; --yes deploys without asking")
+    listed = ", ".join(f"{number} to {action}" for action, number in amounts.items())
+    if input(f"Deploy to {environment.project} ({listed})? Only 'yes' does: ") != "yes":
+        raise NothingToDoError("nothing was changed")
+
+
+def _ourselves(*arguments: str, token: str) -> dict[str, Any]:
+    """One of our own commands against the cloud; its JSON line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "infra", *arguments, "--json"],
+        cwd=INFRA.parent, env={**os.environ, "GOOGLE_ID_TOKEN": token}, stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        kind = BadInputError if done.returncode == BadInputError.code else OutOfReachError
+        raise kind(f"python -m infra {arguments[0]}: exit {done.returncode}; `make deploy` again goes on from here")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
