@@ -35,6 +35,9 @@ tick: setup ## one tick of a job: JOB=... [AT=2026-03-02T09:00+08:00] [DRY_RUN=1
 day: setup ## a whole day on a virtual clock: DATE=2026-03-02
 	$(BIN)/python -m infra day --date $(DATE) $(ARGS)
 
+migrate: setup ## bring the database to the newest schema; ARGS="--url URL" that of a cloud
+	$(BIN)/python -m infra migrate $(ARGS)
+
 reload: setup ## make the jobs table and Cloud Scheduler equal to cron.yaml; ARGS=--dry-run
 	$(BIN)/python -m infra reload $(ARGS)
 
@@ -84,8 +87,9 @@ volume: $(VENV)/.tested ## fifty thousand rows for every job, each within its ti
 bench: $(VENV)/.tested ## ours beside peers and floors, as ratios; ARGS=--quick
 	$(BIN)/python -m tests.bench $(ARGS)
 
-lock: $(VENV)/.tested ## write the three requirements files anew from pyproject.toml
+lock: $(VENV)/.tested ## write the four requirements files anew from pyproject.toml
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --extra migrate pyproject.toml -o infra/migrations/requirements.txt -c requirements.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --extra local pyproject.toml -o infra/local/requirements.txt -c requirements.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --extra local --extra test pyproject.toml -o tests/requirements.txt -c requirements.txt -c infra/local/requirements.txt
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "plan": ("infra.commands.plan", "what a deployment would change"),
     "deploy": ("infra.commands.deploy", "infrastructure, migrations, functions, schedules: the cloud as the tree says"),
     "check": ("infra.check.command", "what a change of cron.yaml does; is it valid and explained"),
+    "migrate": ("infra.commands.migrate", "bring a database to the newest schema"),
     "reload": ("infra.commands.reload", "make jobs and Cloud Scheduler equal to cron.yaml"),
     "backfill": ("infra.commands.backfill", "run a range of past ticks"),
     "doctor": ("infra.commands.doctor", "does everything load, is all registered, which jobs can this ERP feed"),

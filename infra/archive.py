@@ -19,9 +19,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 EPOCH = (1980, 1, 1, 0, 0, 0)
-COMMON = ("requirements.txt", "shared")
+COMMON = ("shared",)
 # Functions that read more of the tree than their own file and what is common.
-ALSO: Mapping[str, tuple[str, ...]] = {"console": ("functions/console", "cron.yaml")}
+ALSO: Mapping[str, tuple[str, ...]] = {"console": ("functions/console", "cron.yaml"), "migrate": ("infra/migrations",)}
+# What a function installs beside what all do: the same locked versions, and more.
+REQUIREMENTS: Mapping[str, str] = {"migrate": "infra/migrations/requirements.txt"}
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
 # A fresh interpreter compiles: what ours has loaded would show in the bytes.
 _COMPILE = """
@@ -55,7 +57,7 @@ def build_all(functions: Iterable[str], target: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as name:
         room = Path(name)
         common = _lay_out(room / "common", COMMON)
-        own = {one: _lay_out(room / one, ALSO.get(one, ()), main=source_of(one)) for one in functions}
+        own = {one: _lay_out(room / one, ALSO.get(one, ()), function=one) for one in functions}
         shared = _digest(common)  # before the compiler comes: of sources only
         names = {one: f"{one}-{_digest(folder, shared)}.zip" for one, folder in own.items()}
         missing = [one for one in names if not (target / names[one]).exists()]
@@ -69,10 +71,11 @@ def build_all(functions: Iterable[str], target: Path) -> dict[str, str]:
     return names
 
 
-def _lay_out(folder: Path, parts: Iterable[str], *, main: Path | None = None) -> Path:
+def _lay_out(folder: Path, parts: Iterable[str], *, function: str | None = None) -> Path:
     folder.mkdir()
-    if main:
-        shutil.copyfile(main, folder / "main.py")
+    if function:
+        shutil.copyfile(source_of(function), folder / "main.py")
+        shutil.copyfile(ROOT / REQUIREMENTS.get(function, "requirements.txt"), folder / "requirements.txt")
     for part in parts:
         source, there = ROOT / part, folder / part
         there.parent.mkdir(parents=True, exist_ok=True)

@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 
 import pg8000.native
 
+from shared import migrating
 from shared.errors import BelfryError
 from shared.wire import reach
 
 LAUNCHER = Path(__file__).with_name("launch.py")
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MIGRATIONS = migrating.MIGRATIONS
 SUPERUSER = "belfry"
 NOBODY = 65534
 # Seconds; a start after a crash reads the write-ahead log first, so this is generous.
@@ -225,12 +226,7 @@ def connection(url: str) -> Iterator[pg8000.native.Connection]:
 
 def migrate(url: str) -> None:
     """Bring the database at `url` to the newest schema."""
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config(attributes={"database_url": url})
-    config.set_main_option("script_location", str(MIGRATIONS))
-    command.upgrade(config, "head")
+    migrating.migrate(url, migrations=MIGRATIONS)
 
 
 def _free_port() -> int:

@@ -29,6 +29,9 @@ def test_an_archive_boots_alone_and_answers(function: str, tmp_path: Path, datab
         url = alone.url
         if function == "console":
             assert requests.get(url + "healthz", timeout=20).json()["status"] == "ok"
+        elif function == "migrate":
+            done = requests.post(url, json={}, timeout=20).json()
+            assert (done["from"], done["applied"]) == (done["to"], [])
         elif function in DECLARED["functions"]:
             poison = requests.post(url, json={"no": "envelope"}, timeout=20)
             assert poison.status_code == 204
