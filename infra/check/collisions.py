@@ -21,11 +21,11 @@ def section(was: CronFile | None, now: CronFile) -> Section:
     for minute in sorted({*before, *after}):
         old, new = before.get(minute, ()), after.get(minute, ())
         if max(len(old), len(new)) >= CROWDED and len(old) != len(new):
-            line = f"{minute}: {len(old)} -> {len(new)} jobs start together ({', '.join(new or old)})"
+            line = f"{minute}: {len(old)} -> {len(new)} jobs start together, {_moves(old, new)}"
             (worse if len(new) > len(old) else better).append(line)
     crowded = {minute: list(jobs) for minute, jobs in after.items() if len(jobs) >= CROWDED}
     busiest = sorted(after.items(), key=lambda one: (-len(one[1]), one[0]))[:SHOWN]
-    lines = [f"worse  {line}" for line in worse] + [f"better {line}" for line in better]
+    lines = [f"worse {line}" for line in worse] + [f"better {line}" for line in better]
     if busiest:
         lines.append(f"the busiest: {', '.join(f'{minute} ({len(jobs)} jobs)' for minute, jobs in busiest)}")
     title = f"collisions: {len(crowded) or 'no'} minute{'s' if len(crowded) != 1 else ''} with {CROWDED} or more jobs"
@@ -33,6 +33,13 @@ def section(was: CronFile | None, now: CronFile) -> Section:
         title += ", as before" if not worse and not better else f" ({len(worse)} worse, {len(better)} better)"
     facts = {"crowded": crowded, "worse": len(worse), "better": len(better)}
     return Section("collisions", f"{title}, {zone}", tuple(lines), facts)
+
+
+def _moves(old: tuple[str, ...], new: tuple[str, ...]) -> str:
+    """Who came and who left, then who was there all along."""
+    came, left = (f"+ {one}" for one in new if one not in old), (f"- {one}" for one in old if one not in new)
+    stay = [one for one in new if one in old]
+    return ", ".join([*came, *left]) + (f" (beside {', '.join(stay)})" if stay else "")
 
 
 def by_minute(file: CronFile, zone: str) -> Crowds:

@@ -27,12 +27,15 @@ def markdown(sections: Iterable[Section], errors: Iterable[str], warnings: Itera
     wrong = [f"- **error** {_code(line)}" for line in errors] + [f"- warning {_code(line)}" for line in warnings]
     blocks = ["\n".join(["### cron.yaml", "", *wrong])] if wrong else []
     for one in sections:
-        listed = []
-        for line in one.lines:
-            depth = (len(line) - len(line.lstrip())) // 2
-            listed.append(f"{'  ' * depth}- {_escaped(line.strip())}")
-        blocks.append("\n".join([f"### {_escaped(one.title)}", "", *listed]))
+        blocks.append("\n".join([f"### {_escaped(one.title)}", "", *_body(one.lines)]))
     return "\n\n".join(blocks) + "\n"
+
+
+def _body(lines: tuple[str, ...]) -> list[str]:
+    """A list; what is set in columns stays as it is."""
+    if any("  " in line.strip() for line in lines):
+        return ["~~~text", *(line.replace("~~~", "---") for line in lines), "~~~"]
+    return [f"{' ' * (len(line) - len(line.lstrip()))}- {_escaped(line.strip())}" for line in lines]
 
 
 def _code(line: str) -> str:
@@ -41,4 +44,5 @@ def _code(line: str) -> str:
 
 def _escaped(line: str) -> str:
     """Text of the file as text: none of it is read as Markdown or HTML."""
-    return "".join(f"\\{letter}" if letter in "\\`*_<>[]#|~+-" else letter for letter in line)
+    said = "".join(f"\\{letter}" if letter in "\\`*_<>[]|~" else letter for letter in line)
+    return f"\\{said}" if said[:1] in tuple("#+-") else said

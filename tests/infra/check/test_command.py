@@ -184,11 +184,19 @@ def test_the_report_is_appended_to_a_page(repository: Repository, check: Check, 
     check("--markdown", str(page))
     text = page.read_text("utf-8")
     assert text.startswith("# Summary\n### cron.yaml\n\n- **error** `cron.yaml:16:15 check_cost.reason: is missing")
-    told = r"- \~ check\_cost: daily at 10:00 \-\> 10:30, owner finance@example.com"
+    told = r"- \~ check\_cost: daily at 10:00 -\> 10:30, owner finance@example.com"
     assert re.search(rf"\n{re.escape(told)}\n  - next: \w+ ", text)
     assert "\n### connections: 18 of 40" in text
 
 
 def test_text_of_the_file_is_no_markup_on_the_page() -> None:
-    said = markdown([Section("x", "a <b>", ("![x](y) `z` | *w*",), None)], ["`rm`"], [])
-    assert said == "### cron.yaml\n\n- **error** `'rm'`\n\n### a \\<b\\>\n\n- !\\[x\\](y) \\`z\\` \\| \\*w\\*\n"
+    said = markdown([Section("x", "a <b>", ("![x](y) `z` | *w*", "  # one", "  + two"), None)], ["`rm`"], [])
+    assert said == (
+        "### cron.yaml\n\n- **error** `'rm'`\n\n### a \\<b\\>\n\n"
+        "- !\\[x\\](y) \\`z\\` \\| \\*w\\*\n  - \\# one\n  - \\+ two\n"
+    )
+
+
+def test_columns_stay_columns_on_the_page() -> None:
+    said = markdown([Section("x", "cost", ("item      USD", "~~~       1.00"), None)], [], [])
+    assert said == "### cost\n\n~~~text\nitem      USD\n---       1.00\n~~~\n"

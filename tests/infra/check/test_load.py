@@ -23,7 +23,7 @@ def test_a_minute_that_gets_its_fifth_job_is_worse() -> None:
     found = collisions.section(read(crowd(0, 0)), read(crowd(0, 0, 0)))
     assert found.title == "collisions: 1 minute with 5 or more jobs (1 worse, 0 better), Asia/Shanghai"
     assert found.lines == (
-        "worse  10:00: 4 -> 5 jobs start together (check_cost, sync, crowd_0, crowd_1, crowd_2)",
+        "worse 10:00: 4 -> 5 jobs start together, + crowd_2 (beside check_cost, sync, crowd_0, crowd_1)",
         "the busiest: 10:00 (5 jobs), 06:00 (2 jobs), 07:00 (2 jobs)",
     )
 
@@ -31,7 +31,10 @@ def test_a_minute_that_gets_its_fifth_job_is_worse() -> None:
 def test_a_minute_that_loses_a_job_is_better() -> None:
     found = collisions.section(read(crowd(0, 0, 0, 0)), read(crowd(0, 0, 30, 0)))
     assert found.title == "collisions: 1 minute with 5 or more jobs (0 worse, 1 better), Asia/Shanghai"
-    assert found.lines[0].startswith("better 10:00: 6 -> 5 jobs start together (")
+    assert (
+        found.lines[0]
+        == "better 10:00: 6 -> 5 jobs start together, - crowd_2 (beside check_cost, sync, crowd_0, crowd_1, crowd_3)"
+    )
     assert found.facts == {
         "crowded": {"10:00": ["check_cost", "sync", "crowd_0", "crowd_1", "crowd_3"]}, "worse": 0, "better": 1,
     }  # fmt: skip
