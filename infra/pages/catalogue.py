@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from infra.pages.timing import when
 from shared.cronfile.specs import CATEGORIES, CronFile, JobSpec
 
 LOCALES = Path(__file__).resolve().parents[2] / "functions" / "console" / "locales"
+_CHINESE = re.compile("[\u4e00-\u9fff]")
 BY_THE_CLOCK = 4  # single times a day; what rings more often has a line of its own
 _SAID = {
     "zh": {
@@ -101,8 +103,7 @@ def _tables(tables: tuple[str, ...], language: str) -> str:
 
 
 def _runbook(text: str | None, language: str) -> str:
-    """Of a runbook in both languages the reader's own, else the one there is, on one line."""
+    """What is written in the reader's language, else all there is, on one line: Chinese has Chinese signs."""
     lines = (text or "").splitlines()
-    if len(lines) == 2:
-        lines = lines[:1] if language == "zh" else lines[1:]
-    return " ".join(lines)
+    own = [line for line in lines if bool(_CHINESE.search(line)) == (language == "zh")]
+    return " ".join(own or lines)

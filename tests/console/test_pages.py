@@ -240,6 +240,29 @@ def test_the_job_page_shows_overrides_runbook_and_policies_in_the_readers_langua
     assert "下一个整点" not in en
 
 
+def test_the_job_page_says_how_its_schedule_came_to_be_and_why(db: Connection, reader: Readers) -> None:
+    jobs(db, 1, 2)
+    db.execute(
+        text("""insert into belfry.job_revisions (job_id, revision, schedule, time_zone, calendar, enabled, catchup,
+                    catchup_window_s, grace_s, effective_at, created_by, reason)
+                values ('j1', 1, '0 8 * * *', 'Asia/Shanghai', 'every_day', true, 'last', 3600, 300,
+                        '2026-03-01 00:00+08', 'cron.yaml', null),
+                       ('j1', 2, '30 8 * * 1-5', 'Asia/Shanghai', 'cn_workdays', false, 'last', 3600, 300,
+                        '2026-03-02 09:00+08', 'wang', '八点一刻 <才> 过账'),
+                       ('j2', 1, '0 8 * * *', 'Asia/Shanghai', 'every_day', true, 'last', 3600, 300,
+                        '2026-03-01 00:00+08', 'cron.yaml', null)""")
+    )
+    page = reader("viewer").get("/jobs/j1").text
+    section = page[page.index('data-key="revisions"') :]
+    newest, first = re.findall(r"<tr>\s*<th scope=\"row\">(.*?)</tr>", section, re.S)[:2]
+    assert "周一至周五 08:30（仅法定工作日）" in newest
+    assert "八点一刻 &lt;才&gt; 过账" in newest
+    assert "wang" in newest
+    assert "已停用" in newest
+    assert "每天 08:00" in first
+    assert 'data-key="revisions"' not in reader("viewer").get("/jobs/j2").text  # the first one says nothing new
+
+
 def test_a_language_that_was_chosen_stays_chosen(db: Connection, reader: Readers) -> None:
     someone = reader("viewer", language="zh")
     assert ">任务<" in someone.get("/").text.replace("\n", "").replace(" ", "")

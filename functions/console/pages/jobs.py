@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from functions.console.wording import of_message
 from shared.errors import InvalidRequest
 
 routes = Blueprint("jobs", __name__)
-ROWS, RUNS = 200, 30
+ROWS, RUNS, REVISIONS = 200, 30, 5
 BARS = 30
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 
@@ -89,6 +89,7 @@ def one(job_id: str) -> str:
     last = job.last_execution_id
     deliveries = executions.deliveries(db(), last, 20) if last else []
     dependents = jobs.dependents(db(), job_id)
+    revised = jobs.revisions(db(), job_id, REVISIONS)
     return render_template(
         "job_live.html" if request.args.get("live") else "job.html",
         line=Line(job, None),
@@ -101,6 +102,7 @@ def one(job_id: str) -> str:
         told=executions.told(db(), last) if last else [],
         items=executions.items(db(), last, 20) if last else [],
         dependents=dependents,
+        revisions=[(one, replace(job, effective_schedule=one.schedule, calendar=one.calendar)) for one in revised],
         names=jobs.names(db(), sorted({*job.depends_on, *dependents})),
         runbook=_runbook(job),
         params=params_of(job),

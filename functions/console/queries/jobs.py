@@ -66,6 +66,9 @@ _OVERVIEW = text("""
   from (select *, :platform or not platform as shown from judged) x""")
 _DAYS = text("select day, is_workday from belfry.biz_calendar where day >= cast(:first as date) order by day limit 800")
 _NAMES = text("select job_id, name from belfry.jobs where job_id = any(cast(:ids as text[]))")
+_REVISIONS = text("""
+  select revision, schedule, time_zone, calendar, enabled, effective_at, created_by, reason
+  from belfry.job_revisions where job_id = :job_id order by revision desc limit :limit""")
 _DEPENDENTS = text("select job_id from belfry.job_dependencies where depends_on = :job_id order by job_id")
 
 
@@ -146,6 +149,20 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Revision:
+    """When a job rang from a time on, who changed that and why."""
+
+    revision: int
+    schedule: str | None
+    time_zone: str
+    calendar: str
+    enabled: bool
+    effective_at: datetime
+    created_by: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
 class Overview:
     """The figures above the list, and what is said about the whole house."""
 
@@ -206,6 +223,11 @@ def calendar(db: Connection, first: date) -> Mapping[date, bool]:
 
 def names(db: Connection, ids: list[str]) -> dict[str, dict[str, str]]:
     return {row.job_id: row.name for row in db.execute(_NAMES, {"ids": ids})} if ids else {}
+
+
+def revisions(db: Connection, job_id: str, limit: int) -> list[Revision]:
+    """How the job's schedule came to be what it is, the newest first."""
+    return [read(Revision, row) for row in db.execute(_REVISIONS, {"job_id": job_id, "limit": limit})]
 
 
 def dependents(db: Connection, job_id: str) -> list[str]:
