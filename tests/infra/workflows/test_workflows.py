@@ -83,3 +83,28 @@ def test_the_report_goes_to_the_job_s_summary_against_the_base(base: str, asks: 
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "BASE": base, "GITHUB_STEP_SUMMARY": "/summary"}
     said = subprocess.run(["sh", "-euc", script], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout == f"check|ARGS={asks}|"
+
+
+def test_a_deployment_is_made_by_hand_after_the_checks_in_an_environment_that_exists() -> None:
+    workflow = WORKFLOWS["deploy.yml"]
+    assert set(on(workflow)) == {"workflow_dispatch"}
+    asked = on(workflow)["workflow_dispatch"]["inputs"]
+    assert set(asked["environment"]["options"]) == {path.stem for path in (ROOT / "infra" / "envs").glob("*.tfvars")}
+    assert asked["deploy"]["default"] is False
+    job = workflow["jobs"]["deploy"]
+    assert workflow["jobs"][job["needs"]] == {"uses": "./.github/workflows/check.yml"}
+    assert "workflow_call" in on(WORKFLOWS["check.yml"])
+    assert (job["environment"], workflow["concurrency"]["group"]) == (
+        "${{ inputs.environment }}",
+        "deploy-${{ inputs.environment }}",
+    )
+    assert "cancel-in-progress" not in workflow["concurrency"]
+
+
+def test_google_is_asked_with_no_key() -> None:
+    (signing_in,) = (
+        step["with"] for step in steps(WORKFLOWS["deploy.yml"]) if "google-github-actions/auth" in step.get("uses", "")
+    )
+    assert set(signing_in) == {"workload_identity_provider", "service_account"}
+    text = "".join(path.read_text("utf-8") for path in (ROOT / ".github" / "workflows").iterdir())
+    assert "secrets." not in text
