@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, Select, column, text
+from sqlalchemy import BigInteger, Integer, Select, column, text
 
 _OPEN = "('PENDING', 'ACKNOWLEDGED', 'PROCESSING')"
 _REQUIRED = {
@@ -27,7 +27,8 @@ _OPTIONAL = {"target_type", "discriminator"}
 
 
 def scan(violations: Select[Any], scanned: Select[Any], present: Select[Any] | None) -> Any:
-    """The statement; its parameters are rule, now, day and execution, its one row has the columns of COUNTS."""
+    """The statement; its parameters are rule, now, day and execution, its one row has the columns of COUNTS
+    and `first_told`, the lowest number of the notifications written (None: none)."""
     names = {c.key for c in violations.selected_columns}
     if not names >= _REQUIRED or names - _REQUIRED - _OPTIONAL:
         raise TypeError(
@@ -60,7 +61,8 @@ def scan(violations: Select[Any], scanned: Select[Any], present: Select[Any] | N
     # Looked up by key per open alert: materialized, `present` would be read as a whole for each of them.
     ctes = [query.cte(name).prefix_with(*_INLINED.get(name, ())) for name, query in given.items()]
     ctes += [text(sql).columns().cte(name) for name, sql in steps.items()]
-    return text(_TOTAL).columns(*(column(name, Integer) for name in COUNTS)).add_cte(*ctes)
+    counted = [column(name, Integer) for name in COUNTS]
+    return text(_TOTAL).columns(*counted, column("first_told", BigInteger)).add_cte(*ctes)
 
 
 def _same_target(targets: Select[Any], alias: str) -> str:
@@ -73,7 +75,9 @@ def _same_target(targets: Select[Any], alias: str) -> str:
 _INLINED = {"scanned": ("NOT MATERIALIZED",), "present": ("NOT MATERIALIZED",)}
 COUNTS = ("violations", "raised", "refreshed", "upgraded", "resolved", "expired", "told")
 
-_TICK = "select cast(:now as timestamptz) as now, cast(:execution as uuid) as execution, cast(:day as text) as day"
+# What is said of every row is computed once.
+_TICK = """select cast(:now as timestamptz) as now, cast(:execution as uuid) as execution, cast(:day as text) as day,
+                  greatest(cast(:now as timestamptz), belfry.clock()) as told_at"""
 
 _MARK = """update belfry.alert_rules x set last_scanned_at = t.now, last_execution_id = t.execution
            from rule r cross join tick t where x.id = r.id"""
@@ -158,14 +162,13 @@ _EVENTS = """
 # An alert that comes back within a day of its end only reaches the inbox (flapping); its end is told to who took it.
 _TOLD = """
     insert into belfry.notifications (dedupe_key, alert_id, type, reason, severity, recipients, channels, facts,
-      project_id, not_after, execution_id)
+      project_id, not_after, execution_id, fanned_out)
     select 'ALERT|' || n.id || n.suffix, n.id, r.rule_code, n.reason, n.level, n.recipients, n.channels,
            n.facts || jsonb_build_object('alert_no', n.alert_no, 'target_no', n.target_no,
                                          'target_name', n.target_name, 'level', n.level),
            n.project_id,
-           greatest(t.now, belfry.clock())
-             + make_interval(hours => case when belfry.level_rank(n.level) >= 3 then 72 else 24 end),
-           t.execution
+           t.told_at + case when belfry.level_rank(n.level) >= 3 then interval '72 hours' else interval '24 hours' end,
+           t.execution, true
     from rule r cross join tick t cross join (
       select id, '|NEW' as suffix, 'NEW' as reason, alert_level as level, recipients,
              case when previous_alert_id is not null then '{system}'::text[] end as channels,
@@ -183,9 +186,10 @@ _TOLD = """
     returning id"""
 
 _TOTAL = """
-    select (select count(*) from found)::int as violations, (select count(*) from raised)::int as raised,
+    select (select count(*) from matched where rule_id is not null)::int as violations,
+           (select count(*) from raised)::int as raised,
            (select count(*) from refreshed)::int as refreshed,
            (select count(*) from refreshed where rises)::int as upgraded,
            (select count(*) from closed where status = 'RESOLVED')::int as resolved,
            (select count(*) from closed where status = 'EXPIRED')::int as expired,
-           (select count(*) from told)::int as told"""
+           (select count(*) from told)::int as told, (select min(id) from told) as first_told"""

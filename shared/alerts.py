@@ -69,4 +69,4 @@ def raise_alerts(
         expired=row.expired,
     )
     if row.told:
-        run.wants_fan_out()
+        run.wants_fan_out(row.first_told)

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Row, text
 
 
 def escalate(db: Connection, **asked: Any) -> Row[Any]:
-    """Escalate what is due; answers checked, escalated, repeated.
+    """Escalate what is due; answers checked, escalated, repeated, told (notifications) and the lowest number of
+    those, first_told.
 
     `asked`: now, day (the business day), zone, execution and the params of check_alert_escalation. The ladder itself is
     the rule of shared/rules/escalation.py; the limits in working hours are turned into instants once, not per alert.
@@ -75,7 +76,7 @@ events as (
   returning id),
 written as (
   insert into belfry.notifications (dedupe_key, alert_id, type, reason, severity, recipients, facts, project_id,
-                                    not_after, execution_id)
+                                    not_after, execution_id, fanned_out)
   select 'ALERT|' || id || '|ESCALATED|' || escalation_count, id, rule_code, 'ESCALATED', to_level, tokens,
          facts || jsonb_build_object(
            'alert_no', alert_no, 'target_no', target_no, 'target_name', target_name, 'level', to_level,
@@ -84,7 +85,7 @@ written as (
          project_id,
          cast(:now as timestamptz) + case when belfry.level_rank(to_level) >= 3 then interval '72 hours'
                                           else interval '24 hours' end,
-         cast(:execution as uuid)
+         cast(:execution as uuid), true
   from moved
   on conflict (dedupe_key) do nothing
   returning id)
@@ -92,4 +93,5 @@ select (select count(*) from belfry.alert_records
         where status in ('PENDING', 'ACKNOWLEDGED', 'PROCESSING'))::int as checked,
        (select count(*) from moved where from_level <> to_level)::int as escalated,
        (select count(*) from moved where from_level = to_level)::int as repeated,
-       (select count(*) from written)::int as told, (select count(*) from events)::int as events""")
+       (select count(*) from written)::int as told, (select min(id) from written) as first_told,
+       (select count(*) from events)::int as events""")

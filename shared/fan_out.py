@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from shared.config import config
 from shared.outbox import OutboxMessage
@@ -23,20 +23,27 @@ class FanOut:
     outbox: Sequence[OutboxMessage]
 
 
-def fan_out(db: Connection, execution_id: str | None) -> FanOut:
-    """Turn the notifications of an execution (None: all that wait) into deliveries and outbox messages: one statement
-    (rulebook 5.1)."""
-    row = db.execute(_FAN_OUT, {"execution": execution_id, "channels": config().channels}).one()
+def fan_out(db: Connection, execution_id: str, first: int) -> FanOut:
+    """Turn the notifications that this transaction wrote for an execution, from the number `first` on, into deliveries
+    and outbox messages: one statement (rulebook 5.1). They were written as `fanned_out`: to say so now would write each
+    of them a second time."""
+    return _told(db, _WRITTEN, execution=execution_id, first=first)
+
+
+def fan_out_waiting(db: Connection) -> FanOut:
+    """The same for every notification that still waits for it, whoever wrote it."""
+    return _told(db, _WAITING)
+
+
+def _told(db: Connection, statement: TextClause, **which: object) -> FanOut:
+    row = db.execute(statement, {**which, "channels": config().channels}).one()
     outbox = [OutboxMessage(m["id"], m["topic"], m["attributes"], m["payload"]) for m in row.outbox]
     return FanOut(row.deliveries, row.queued, row.deferred, row.suppressed, row.no_recipient, outbox)
 
 
-_FAN_OUT = text("""
-with n as (
-  update belfry.notifications x set fanned_out = true
-  where not fanned_out and (cast(:execution as uuid) is null or execution_id = cast(:execution as uuid))
-  returning id, alert_id, type, reason, severity, recipients, channels, project_id, not_before, not_after,
-    execution_id),
+_COLUMNS = """id, alert_id, type, reason, severity, recipients, channels, project_id, not_before, not_after,
+    execution_id"""
+_FAN_OUT = """,
 r as (
   select n.*, u.rule_type, coalesce(u.notify_channels, '{}') as rule_channels,
          coalesce(u.notify_roles, '{}') as rule_roles, coalesce(u.notify_user_ids, '{}') as rule_users
@@ -153,4 +160,11 @@ select (select count(*) from written)::int as deliveries,
        (select count(*) from lonely)::int as no_recipient,
        coalesce((select jsonb_agg(jsonb_build_object('id', id, 'topic', topic, 'attributes', attributes,
                                                      'payload', payload)) from boxed), '[]') as outbox
-""")
+"""
+_WRITTEN = text(f"""
+with n as (
+  select {_COLUMNS} from belfry.notifications where id >= :first and execution_id = cast(:execution as uuid))
+{_FAN_OUT}""")  # noqa: S608  constants of this file
+_WAITING = text(f"""
+with n as (update belfry.notifications set fanned_out = true where not fanned_out returning {_COLUMNS})
+{_FAN_OUT}""")  # noqa: S608

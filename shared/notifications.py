@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, Select, column, text
+from sqlalchemy import BigInteger, Integer, Select, column, text
 
 from shared.run import Run
 
@@ -36,13 +36,13 @@ def notify(run: Run, type_: str, messages: Select[Any]) -> None:
     written = (
         text(f"""
         insert into belfry.notifications (dedupe_key, alert_id, type, reason, severity, recipients, channels, facts,
-          project_id, not_before, not_after, execution_id)
+          project_id, not_before, not_after, execution_id, fanned_out)
         select m.dedupe_key, {given["alert_id"]}, cast(:type as text), coalesce({given["reason"]}, 'REMINDER'),
                m.severity, coalesce(array_remove(m.recipients, null), '{{}}'), {given["channels"]}, m.facts,
                {given["project_id"]}, {given["not_before"]},
                coalesce({given["not_after"]}, greatest(cast(:now as timestamptz), belfry.clock(), {given["not_before"]})
                  + case when belfry.level_rank(m.severity) >= 3 then interval '72 hours' else interval '24 hours' end),
-               cast(:execution as uuid)
+               cast(:execution as uuid), true
         from message m
         where m.dedupe_key <> all (array(select n.dedupe_key from belfry.notifications n
                                          where n.dedupe_key = any (array(select x.dedupe_key from message x))))
@@ -52,11 +52,11 @@ def notify(run: Run, type_: str, messages: Select[Any]) -> None:
         .cte("written")
     )
     statement = (
-        text("select count(*)::int as told from written")
-        .columns(column("told", Integer))
+        text("select count(*)::int as told, min(id) as first from written")
+        .columns(column("told", Integer), column("first", BigInteger))
         .add_cte(messages.cte("message"), written)
     )
-    told = run.db.execute(statement, {"type": type_, "now": run.now, "execution": run.id}).scalar_one()
+    told, first = run.db.execute(statement, {"type": type_, "now": run.now, "execution": run.id}).one()
     run.count(notified=told)
     if told:
-        run.wants_fan_out()
+        run.wants_fan_out(first)

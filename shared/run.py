@@ -72,7 +72,7 @@ class Run:
         self.outbox: list[OutboxMessage] = []
         self._items: list[dict[str, str]] = []
         self._failed_items = 0
-        self._fan_out_wanted = False
+        self._told_from: int | None = None
         self._parts_done = 0
         self._part_failed: DBAPIError | None = None
         self._steps: set[str] | None = None
@@ -144,9 +144,10 @@ class Run:
         """Call it in long loops and before every call to the outside: raises when the run must stop."""
         self.lease.check()
 
-    def wants_fan_out(self) -> None:
-        """Notifications were written: their deliveries are made once, before the transaction ends."""
-        self._fan_out_wanted = True
+    def wants_fan_out(self, first: int) -> None:
+        """Notifications were written, none numbered below `first`: their deliveries are made once, before the
+        transaction ends."""
+        self._told_from = min(first, self._told_from or first)
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -158,14 +159,14 @@ class Run:
         """
         self.check()
         self.db.execute(_SAVEPOINT)  # one of the same name hides the last part's: nothing is to be released
-        before = dict(self.counters), list(self._items), self._failed_items, self._fan_out_wanted
+        before = dict(self.counters), list(self._items), self._failed_items, self._told_from
         try:
             yield
         except DBAPIError as error:
             if db.is_retryable(error):
                 raise
             self.connection.execute(_UNDO_PART)
-            self.counters, self._items, self._failed_items, self._fan_out_wanted = before
+            self.counters, self._items, self._failed_items, self._told_from = before
             self._part_failed = error
             self.item_failed("part", name, db.refusal(error))
             logs.event("job_part_failed", level=40, part=name, error=db.refusal(error))
@@ -246,11 +247,11 @@ class Run:
         if self._items:
             self.connection.execute(_ITEMS, {"id": self.id, "attempt": self.attempt, "items": json.dumps(self._items)})
             self._items = []
-        if self._fan_out_wanted:
-            told = fan_out(self.connection, self.id)
+        if self._told_from is not None:
+            told = fan_out(self.connection, self.id, self._told_from)
             self.count(deliveries=told.deliveries, suppressed=told.suppressed, no_recipient=told.no_recipient)
             self.outbox += told.outbox
-            self._fan_out_wanted = False
+            self._told_from = None
 
     def end(self, word: str) -> None:
         """Say commit or rollback."""
@@ -274,7 +275,7 @@ class Run:
         if self._part_failed is not None and not self._parts_done:
             raise self._part_failed
         state = "partial" if self._failed_items else "succeeded"
-        if self._items or self._fan_out_wanted:
+        if self._items or self._told_from is not None:
             if not self.in_transaction:
                 self._begin()
             self.write_down()

@@ -12,4 +12,4 @@ def check_alert_escalation(run: Run) -> None:
     )
     run.count(checked=done.checked, escalated=done.escalated, repeated=done.repeated, notified=done.told)
     if done.told:
-        run.wants_fan_out()
+        run.wants_fan_out(done.first_told)

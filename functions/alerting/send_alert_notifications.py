@@ -2,7 +2,7 @@
 
 from shared import deliveries, untold
 from shared.alerts import raise_alerts
-from shared.fan_out import fan_out
+from shared.fan_out import fan_out_waiting
 from shared.jobs import Run, job
 
 
@@ -17,6 +17,6 @@ def send_alert_notifications(run: Run) -> None:
         run.item_failed("alerts", "without notification", f"{forgotten.found - forgotten.told} wait for the next run")
     run.count(**deliveries.release(run.db, run.id, digest_min=run.params["digest_min"]))
     raise_alerts(run, "NOTIFY_FAILED", untold.failing_channels(), scanned=untold.all_channels())
-    told = fan_out(run.db, None)  # whatever waits for it, whoever wrote it
+    told = fan_out_waiting(run.db)
     run.outbox += told.outbox
     run.count(deliveries=told.deliveries, **deliveries.counted_by_channel(run.db, run.params["report_hours"]))

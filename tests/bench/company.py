@@ -11,7 +11,7 @@ from infra.local.postgres import Postgres, migrate
 from shared.db import new_engine
 from tests.conftest import register
 
-JOB = "check_overdue_issues"
+JOB, RULE = "check_overdue_issues", "ISSUE_OVERDUE"
 DAY = date(2026, 3, 2)
 TICKS = [datetime(2026, 3, 1, hour, tzinfo=UTC) for hour in (21, 22, 23)]  # before anybody is reminded that day
 SHARE = 20  # one issue of so many is overdue

@@ -2,7 +2,7 @@
 
 Ours: one tick of check_overdue_issues by HTTP, a real function process; alerts, their events and what is to be told of
 them, under claim and fence. The floor: the very statements of the body, said by psql in one transaction. The other:
-the usual way, in its linear variant: the ORM asks for each row's alert, adds it and commits.
+the same effect row by row, as the ORM invites to (row_by_row.py).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import Any
 import requests
 from pg8000.converters import literal
 from pg8000.dbapi import convert_paramstyle
-from sqlalchemy import BigInteger, Date, Text, create_engine, event, make_url
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
+from sqlalchemy import event
 
 from infra.local.postgres import tool
 from shared import db as shared_db
 from tests.bench.company import DAY, JOB, SHARE, TICKS, Company
 from tests.bench.instances import Instance, running
 from tests.bench.report import Result, middle, spread
+from tests.bench.row_by_row import row_by_row
 from tests.bench.world import ROOT, World, server
 from tests.conftest import request_to
 
@@ -59,7 +59,7 @@ def measure(world: World, *, quick: bool) -> list[Result]:
             measured = [
                 lambda: ours.append(_ours(world, company)),
                 lambda: floors.append(_psql(company, script)),
-                lambda: rowwise.append(_row_by_row(company, slow_rows)),
+                lambda: rowwise.append(row_by_row(company, slow_rows)),
             ]
             for run in measured[number % 3 :] + measured[: number % 3]:
                 run()
@@ -188,46 +188,3 @@ def _psql(company: Company, script: Path) -> float:
         began = time.monotonic()
         subprocess.run(command, check=True)
         return time.monotonic() - began
-
-
-class Base(DeclarativeBase):
-    """What the row-by-row scan has of these tables."""
-
-
-class Issue(Base):
-    __tablename__ = "issues"
-    __table_args__ = {"schema": "erp"}  # noqa: RUF012
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    issue_no: Mapped[str] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(Text)
-    due_date: Mapped[Any] = mapped_column(Date)
-
-
-class RowAlert(Base):
-    __tablename__ = "row_alerts"
-    __table_args__ = {"schema": "public"}  # noqa: RUF012
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    rule: Mapped[str] = mapped_column(Text)
-    target_id: Mapped[int] = mapped_column(BigInteger, index=True)
-    status: Mapped[str] = mapped_column(Text)
-    title: Mapped[str] = mapped_column(Text)
-
-
-def _row_by_row(company: Company, rows: int) -> float:
-    """Alerts a second; sessions that do not forget what they have read, which is kinder than the default."""
-    with company.copy() as url:
-        engine = create_engine(make_url(url).set(drivername="postgresql+pg8000"))
-        RowAlert.__table__.create(engine)  # type: ignore[attr-defined]
-        with sessionmaker(engine, expire_on_commit=False)() as session:
-            late = session.query(Issue).filter(Issue.status.in_(["OPEN", "PROCESSING"]), Issue.due_date < DAY)
-            found = late.limit(rows).all()
-            began = time.monotonic()
-            for issue in found:
-                asked = session.query(RowAlert).filter_by(rule="ISSUE_OVERDUE", target_id=issue.id, status="PENDING")
-                if asked.first() is None:
-                    title = f"{issue.issue_no} is overdue"
-                    session.add(RowAlert(rule="ISSUE_OVERDUE", target_id=issue.id, status="PENDING", title=title))
-                    session.commit()
-            took = time.monotonic() - began
-        engine.dispose()
-        return len(found) / took

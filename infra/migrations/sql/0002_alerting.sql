@@ -67,7 +67,7 @@ create index muted_alerts_of_a_rule on belfry.alert_records (rule_id, mute_until
 create index alerts_by_time on belfry.alert_records (triggered_at desc, id desc);
 
 create table belfry.alert_events (
-  id bigint generated always as identity primary key,
+  id bigint generated always as identity,
   alert_id bigint not null references belfry.alert_records,
   event text not null check (event in ('CREATED', 'UPGRADED', 'ESCALATED', 'ACKNOWLEDGED', 'STARTED', 'RESOLVED', 'AUTO_RESOLVED', 'IGNORED', 'CLOSED', 'EXPIRED', 'NOTIFIED')),
   from_level text,
@@ -77,8 +77,8 @@ create table belfry.alert_events (
   actor_id bigint,
   execution_id uuid,
   note text,
-  at timestamptz not null default belfry.clock());
-create index events_of_an_alert on belfry.alert_events (alert_id, id);
+  at timestamptz not null default belfry.clock(),
+  primary key (alert_id, id));
 create index events_of_an_execution on belfry.alert_events (execution_id) where execution_id is not null;
 
 -- ---------------------------------------------------------------- notifications

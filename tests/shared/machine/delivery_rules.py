@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from shared import deliveries, outbox
 from shared.deliveries import Claimed, SendFailedError
-from shared.fan_out import fan_out
+from shared.fan_out import fan_out_waiting
 from tests.shared.machine.model import Model
 from tests.shared.machine.world import DELIVERED, GIVEN_UP, MINUTE
 
@@ -146,7 +146,7 @@ class DeliveryRules(Model):
         }
         with self.world.transaction() as db:
             db.execute(_TELL, told)
-            fan_out(db, None)
+            fan_out_waiting(db)
 
     @rule(limit=st.sampled_from([1, 100]), marked=st.booleans(), late=st.booleans())
     def a_publisher_works(self, limit: int, marked: bool, late: bool) -> None:

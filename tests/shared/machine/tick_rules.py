@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from shared import dependents, executions, expected, kicks, operations
 from shared.db import rollback, sqlstate
 from shared.errors import LeaseLost
-from shared.fan_out import fan_out
+from shared.fan_out import fan_out_waiting
 from shared.jobs import _tick
 from shared.trigger import Trigger
 from tests.shared.machine import claims
@@ -201,7 +201,7 @@ class TickRules(Model):
             told = {"key": f"{worker.execution_id}", "severity": "CRITICAL", "id": str(worker.execution_id),
                     "recipients": [f"USER:{user}" for user in self.users]}  # fmt: skip
             db.execute(_TELL, told)
-            fan_out(db, str(worker.execution_id))
+            fan_out_waiting(db)
 
     def _fail(self, worker: Worker, reason: str) -> None:
         again = worker.attempt < worker.max_attempts and reason != "operator"
