@@ -32,12 +32,13 @@ def the_number_of_statements_does_not_depend_on_the_rows(job: Case, db: Connecti
         with counted_statements(db) as statements:
             answer = perform(job.job_id, job.at(tick))
         assert job.made(db) != before
+        assert len(statements) <= STATEMENTS, statements
         if isinstance(job, AlertJob):
             assert answer["counters"]["created"] == (more if tick else more + 1)
-        taken.append(statements)
+        # The run publishes its message after its commit when there is time; if not, the sweep does.
+        taken.append([statement for statement in statements if "update belfry.outbox set published_at" not in statement])
     few, many = taken
     assert few == many
-    assert len(many) <= STATEMENTS, many
 
 
 def fifty_thousand_rows_are_done_within_the_jobs_timeout(job: Case, db: Connection, perform: Perform) -> None:
