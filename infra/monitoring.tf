@@ -10,7 +10,7 @@ resource "google_monitoring_notification_channel" "email" {
 # sweep_runs writes this line every minute, after its commit.
 resource "google_logging_metric" "sweep_committed" {
   name   = "belfry/sweep_committed"
-  filter = "resource.type=\"cloud_run_revision\" resource.labels.service_name=\"${local.functions["sweep_runs"].name}\" jsonPayload.event=\"job_run_success\""
+  filter = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${local.functions["sweep_runs"].name}\" AND jsonPayload.event=\"job_run_success\""
 
   metric_descriptor {
     metric_kind = "DELTA"
@@ -22,7 +22,7 @@ resource "google_logging_metric" "sweep_committed" {
 
 resource "google_logging_metric" "run_failed" {
   name   = "belfry/run_failed"
-  filter = "resource.type=\"cloud_run_revision\" jsonPayload.event=(\"job_run_failed\" OR \"trigger_failed\")"
+  filter = "resource.type=\"cloud_run_revision\" AND jsonPayload.event=(\"job_run_failed\" OR \"trigger_failed\")"
 
   metric_descriptor {
     metric_kind = "DELTA"
@@ -49,7 +49,7 @@ resource "google_monitoring_alert_policy" "sweeper_silent" {
     display_name = "sweep_runs has committed nothing for five minutes"
 
     condition_absent {
-      filter   = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.sweep_committed.name}\" resource.type=\"cloud_run_revision\""
+      filter   = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.sweep_committed.name}\" AND resource.type=\"cloud_run_revision\""
       duration = "300s"
 
       aggregations {
@@ -75,7 +75,7 @@ resource "google_monitoring_alert_policy" "many_failures" {
     display_name = "more than ten failed runs in ten minutes"
 
     condition_threshold {
-      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.run_failed.name}\" resource.type=\"cloud_run_revision\""
+      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.run_failed.name}\" AND resource.type=\"cloud_run_revision\""
       comparison      = "COMPARISON_GT"
       threshold_value = 10
       duration        = "0s"
@@ -103,7 +103,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
     display_name = "the dead-letter subscription holds messages"
 
     condition_threshold {
-      filter          = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" resource.type=\"pubsub_subscription\" resource.label.subscription_id=\"${google_pubsub_subscription.dead_letters.name}\""
+      filter          = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${google_pubsub_subscription.dead_letters.name}\""
       comparison      = "COMPARISON_GT"
       threshold_value = 0
       duration        = "300s"
@@ -130,7 +130,7 @@ resource "google_monitoring_alert_policy" "connections" {
     display_name = "more than four fifths of max_connections are in use"
 
     condition_threshold {
-      filter          = "metric.type=\"cloudsql.googleapis.com/database/postgresql/num_backends\" resource.type=\"cloudsql_database\" resource.label.database_id=\"${var.project}:${google_sql_database_instance.this.name}\""
+      filter          = "metric.type=\"cloudsql.googleapis.com/database/postgresql/num_backends\" AND resource.type=\"cloudsql_database\" AND resource.labels.database_id=\"${var.project}:${google_sql_database_instance.this.name}\""
       comparison      = "COMPARISON_GT"
       threshold_value = floor(local.connections * 0.8)
       duration        = "300s"

@@ -9,11 +9,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from infra.commands.outcome import BadInputError, NothingToDoError, OutOfReachError, parser
 from infra.deploying import image, project, secrets, tokens
 from infra.deploying.environment import BUILD, INFRA, Environment
+from infra.deploying.google import Google
 from infra.deploying.planning import counted, keep, planned, say
 from infra.deploying.terraform import Terraform
 
@@ -34,58 +36,58 @@ def main(argv: Sequence[str]) -> int:
     asked.add_argument("--yes", action="store_true", help="do not ask; CI needs it")
     options = asked.parse_args(argv)
     environment = Environment.read(options.environment)
+    if not options.yes and not sys.stdin.isatty():
+        raise BadInputError("nobody is there to ask; --yes deploys without asking")
     google, terraform, shown = planned(environment, quiet=options.json)
     amounts = counted(shown)
     if not options.yes:
         _confirm(environment, amounts)
-    told: Mapping[str, Any] = {name: one.get("value") for name, one in shown["planned_values"]["outputs"].items()}
-
-    say("secrets, sources, builder")
-    terraform.apply_only(FIRST)
-    project.make_agents(google, environment)
-    filled = secrets.fill(google, environment, told["secret_versions"])
-    archives = json.loads((BUILD / "archives.json").read_text("utf-8"))
-    say("the console's image")
-    built = image.build(google, environment, told["console_image"], told["sources_bucket"], archives["console"])
-
-    say("the database")
-    terraform = Terraform(environment, secrets.passwords(google, environment, told["secret_versions"]), options.json)
-    terraform.apply_only(SECOND)
-    say("migrations")
-    migrated = _ourselves(
-        "migrate", "--url", google.address(told["migrate_uri"]),
-        token=tokens.for_function(google, environment, told["migrate_uri"]),
-    )  # fmt: skip
-
-    say("everything else")
-    keep(terraform.plan())
-    terraform.apply_planned()
-    say("reload")
-    targets = BUILD / f"{environment.environment}-targets.json"
-    targets.write_text(json.dumps(told["function_uris"], indent=1), "utf-8")
-    reloaded = _ourselves(
-        "reload", "--console", google.address(told["console_uri"]), "--targets", str(targets),
-        token=tokens.for_proxy(google, environment, told["console_uri"]),
-    )  # fmt: skip
-    print(
-        json.dumps(
-            {
-                "environment": environment.environment,
-                **amounts,
-                "secrets_filled": filled,
-                "console_image_built": built,
-                "migrated": migrated,
-                "reloaded": {word: len(reloaded[word]) for word in ("added", "updated", "removed", "unchanged")},
-                "console": told["console_uri"],
-            }
-        )
-    )
+    outputs = {name: one.get("value") for name, one in shown["planned_values"]["outputs"].items()}
+    done = _deploy(google, terraform, outputs, changes=any(amounts.values()))
+    print(json.dumps({"environment": environment.environment, **amounts, **done, "console": outputs["console_uri"]}))
     return 0
 
 
+def _deploy(google: Google, terraform: Terraform, told: Mapping[str, Any], *, changes: bool) -> dict[str, Any]:
+    """Everything after the plan, whose outputs are `told`; without `changes` Terraform has nothing to do in it."""
+    environment = terraform.environment
+    say("secrets, sources, builder")
+    if changes:
+        terraform.apply_only(FIRST)
+    project.make_agents(google, environment)
+    filled = secrets.fill(google, environment, told["secret_versions"])
+    say("the console's image")
+    archive = json.loads((BUILD / "archives.json").read_text("utf-8"))["console"]
+    built = image.build(google, environment, told["console_image"], told["sources_bucket"], archive)
+
+    say("the database and its migrations")
+    if changes:
+        passwords = secrets.passwords(google, environment, told["secret_versions"])
+        terraform = replace(terraform, secret_variables=passwords)
+        terraform.apply_only(SECOND)
+    migrate = told["migrate_uri"]
+    token = tokens.for_function(google, environment, migrate)
+    migrated = _ourselves("migrate", "--url", google.address(migrate), token=token)
+
+    say("everything else")
+    if changes:
+        keep(terraform.plan())
+        terraform.apply_planned()
+    say("reload")
+    targets = BUILD / f"{environment.environment}-targets.json"
+    targets.write_text(json.dumps(told["function_uris"], indent=1), "utf-8")
+    console = told["console_uri"]
+    token = tokens.for_proxy(google, environment, console)
+    reloaded = _ourselves("reload", "--console", google.address(console), "--targets", str(targets), token=token)
+    return {
+        "secrets_filled": filled,
+        "console_image_built": built,
+        "migrated": migrated,
+        "reloaded": {word: len(reloaded[word]) for word in ("added", "updated", "removed", "unchanged")},
+    }
+
+
 def _confirm(environment: Environment, amounts: dict[str, int]) -> None:
-    if not sys.stdin.isatty():
-        raise BadInputError("nobody is there to ask; --yes deploys without asking")
     listed = ", ".join(f"{number} to {action}" for action, number in amounts.items())
     if input(f"Deploy to {environment.project} ({listed})? Only 'yes' does: ") != "yes":
         raise NothingToDoError("nothing was changed")

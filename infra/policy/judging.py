@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from infra.policy import callers, database, messages, rights, secrets
+from infra.policy import callers, database, messages, rights, secrets, watching
 from infra.policy.plan import Plan
 
 POLICIES: tuple[Callable[[Plan], Iterator[str]], ...] = (
@@ -25,6 +25,8 @@ POLICIES: tuple[Callable[[Plan], Iterator[str]], ...] = (
     database.database_is_private,
     database.database_can_be_brought_back,
     database.connections_suffice,
+    watching.silence_is_heard,
+    watching.buckets_are_private,
 )
 
 

@@ -197,6 +197,30 @@ def test_functions_may_read_and_write_what_the_migrator_made_and_not_change_it(e
     app.dispose()
 
 
+def test_functions_make_and_drop_the_months_of_a_table_and_nothing_else_of_it(empty: str) -> None:
+    server = os.environ["BELFRY_TEST_POSTGRES"]
+    run(server, f"""do $$ begin create role {migrating.APP_ROLE} login; exception when duplicate_object then null;
+                    when unique_violation then null; end $$""")  # fmt: skip
+    assert migrate()[0] == 200
+    app = db.new_engine(empty.replace("belfry@", f"{migrating.APP_ROLE}@"), socket_timeout=20)
+    with app.connect() as connection:
+        month = "belfry.database_size_stats_2031_05"
+        made = text("select outcome from belfry.make_partition('belfry.database_size_stats', date '2031-05-07')")
+        assert [connection.execute(made).scalar_one() for _ in range(2)] == ["created", "exists"]
+        for refused in (f"drop table {month}", "alter table belfry.database_size_stats add column x int"):
+            with pytest.raises(DBAPIError) as error:
+                connection.execute(text(refused))
+            assert db.sqlstate(error.value) == "42501"
+        connection.execute(text("select set_config('belfry.now', '2031-07-01T00:00:00Z', false)"))
+        connection.execute(text(f"select belfry.detach_partition('{month}')"))
+        connection.execute(text(f"""insert into belfry.partition_registry (parent_table, partition_name, range_start,
+            range_end, status, detached_at, checked_at) values ('belfry.database_size_stats', '{month}', '2031-05-01',
+            '2031-06-01', 'DETACHED', '2031-06-01', now())"""))  # fmt: skip
+        drop = text(f"select belfry.drop_partition('{month}', interval '7 days')")
+        assert connection.execute(drop).scalar_one() is True
+    app.dispose()
+
+
 def test_the_registry_knows_it_as_a_function_that_nothing_fires() -> None:
     from infra.local import topology
     from shared.cronfile.loading import load
