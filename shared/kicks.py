@@ -7,18 +7,22 @@ row claimed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from shared import logs
 from shared.config import config
+from shared.db import storable
 from shared.errors import BelfryError, Unavailable
+
+if TYPE_CHECKING:
+    from requests import Response
 
 CONNECT_TIMEOUT = 3.0  # seconds
 
@@ -64,6 +68,11 @@ _TAKE_DUE = text("""
   returning x.id, x.job_id, x.run_at, x.kind, d.target_uri""")
 
 
+_REFUSED = text("select belfry.kick_refused(cast(:id as uuid), :error)")
+# A refusal of these is no judgement on the call: too many at once, or too slow.
+_PASSING = (408, 425, 429)
+
+
 class AlreadyRunning(BelfryError):
     """The job is running, or a run by hand waits for its start."""
 
@@ -74,6 +83,18 @@ class AlreadyRunning(BelfryError):
 
 class NoHandler(BelfryError):
     """Nobody knows where this job's function listens; a reload finds out."""
+
+
+class Refused(Unavailable):
+    """What stands before the function refuses the call: nobody there by that name, or not for this caller."""
+
+
+@dataclass(frozen=True)
+class Kicked:
+    """What came of several kicks: how many were taken, and which were refused (execution, why)."""
+
+    reached: int = 0
+    refused: tuple[tuple[UUID, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,23 +163,44 @@ def take_due(db: Connection, most: int, *, upstream: str | None = None, job: str
     return [Pending(*row) for row in db.execute(_TAKE_DUE, {"most": most, "upstream": upstream, "job": job})]
 
 
-def kick_all(due: Sequence[Pending], *, now: datetime | None, check: Callable[[], None] | None = None) -> int:
-    """Kick several at once; how many were reached. One that was not is taken again by the next sweep."""
+def kick_all(due: Sequence[Pending], *, now: datetime | None, check: Callable[[], None] | None = None) -> Kicked:
+    """Kick several at once. One that was not reached is taken again by the next sweep; `record` those refused."""
 
-    def reached(pending: Pending) -> bool:
+    def one(pending: Pending) -> tuple[bool, str | None]:
         if check:
             check()
+        about: dict[str, Any] = {"job_id": pending.job_id, "execution_id": str(pending.execution_id)}
         try:
-            kick(pending.target_uri, pending.body, now=now)
+            refusal = refused(kick(pending.target_uri, pending.body, now=now))
+        except Refused as error:
+            refusal = str(error)
         except Unavailable as error:
-            logs.event(
-                "kick_failed", level=30, job_id=pending.job_id, execution_id=str(pending.execution_id), error=str(error)
-            )
-            return False
-        return True
+            logs.event("kick_failed", level=30, **about, error=str(error))
+            return False, None
+        if refusal is not None:
+            logs.event("kick_refused", level=40, **about, error=refusal)
+        return refusal is None, refusal
 
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return sum(pool.map(reached, due))
+        told = list(pool.map(one, due))
+    why = [(pending.execution_id, refusal) for pending, (_, refusal) in zip(due, told, strict=True) if refusal]
+    return Kicked(sum(reached for reached, _ in told), tuple(why))
+
+
+def record(db: Connection, kicked: Kicked) -> None:
+    """A refused kick is a failed attempt of its execution: shown with its error, tried again as the job's backoff says,
+    and with the last attempt failed, so that its incident is told. Nothing waits for ever (P10)."""
+    for execution_id, error in kicked.refused:
+        db.execute(_REFUSED, {"id": str(execution_id), "error": storable(logs.redact(error))})
+
+
+def refused(answer: Mapping[str, Any] | None) -> str | None:
+    """Why a function sent the call away for good; None when it did not."""
+    if answer is None or not 400 <= answer["http_status"] < 500 or answer["http_status"] in _PASSING:
+        return None
+    said = answer.get("error")
+    why = f"{said.get('code')}: {said.get('message')}" if isinstance(said, dict) else "it says no more"
+    return f"the function refuses the call: HTTP {answer['http_status']}, {why}"
 
 
 def kick(
@@ -166,7 +208,8 @@ def kick(
 ) -> dict[str, Any] | None:
     """POST a trigger to a function; its JSON answer with `http_status`, None when it works on after `timeout` s.
 
-    `now` is the virtual clock of a local cloud. Raises Unavailable when nothing listens there, or no function does.
+    `now` is the virtual clock of a local cloud. Raises Unavailable when nothing listens there, or no function does,
+    Refused when what stands there sends the call away for good.
     """
     import requests  # 60 ms that no scheduled tick pays
 
@@ -176,14 +219,22 @@ def kick(
     limits = (CONNECT_TIMEOUT, timeout)
     try:
         answer = requests.post(target_uri, json=body, headers=headers, timeout=limits, allow_redirects=False)
-        content = answer.json()
     except requests.ReadTimeout:
         return None
     except requests.RequestException as error:
         raise Unavailable(f"{body.get('job')}: its function did not answer ({type(error).__name__})") from error
+    content = _read(answer)
     if not isinstance(content, dict):
-        raise Unavailable(f"{body.get('job')}: what answers there is not a function (HTTP {answer.status_code})")
+        said = f"{body.get('job')}: what answers there is not a function (HTTP {answer.status_code})"
+        raise Refused(said) if refused({"http_status": answer.status_code}) else Unavailable(said)
     return {**content, "http_status": answer.status_code}
+
+
+def _read(answer: Response) -> object:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
 
 
 def _id_token(audience: str) -> str:

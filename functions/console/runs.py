@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from functions.console.moments import utc_now
 from functions.console.queries.jobs import Job
-from shared import kicks, logs
+from shared import kicks
 from shared.errors import InvalidRequest, Unavailable
 from shared.schedule import Schedule, ScheduleError
 
@@ -83,21 +83,9 @@ def promise(db: Connection, job: Job, asked: Asked, actor: str) -> kicks.Pending
     return pending
 
 
-def kick(pending: kicks.Pending) -> dict[str, Any] | None:
+def kick(db: Connection, pending: kicks.Pending) -> None:
     """Start what was promised; what does not start now is kicked again by the next sweep."""
-    try:
-        answer = kicks.kick(pending.target_uri, pending.body)
-    except Unavailable as error:
-        logs.event(
-            "kick_failed", level=30, job_id=pending.job_id, execution_id=str(pending.execution_id), error=str(error)
-        )
-        return None
-    if answer is not None and answer["http_status"] >= 400:
-        refusal = answer.get("error")
-        logs.event(
-            "kick_refused", level=40, job_id=pending.job_id, execution_id=str(pending.execution_id), error=refusal
-        )
-    return answer
+    kicks.record(db, kicks.kick_all([pending], now=None))
 
 
 def rehearse(db: Connection, job: Job, asked: Asked, actor: str) -> dict[str, Any]:

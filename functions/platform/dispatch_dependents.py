@@ -21,4 +21,6 @@ def dispatch_dependents(request: Request) -> Response:
 def _start(db: Connection, finished: Finished) -> Mapping[str, int]:
     promised = dependents.promise(db, finished.job_id)
     due = kicks.take_due(db, MOST, upstream=finished.job_id)
-    return {"promised": promised, "kicked": kicks.kick_all(due, now=finished.now)}
+    kicked = kicks.kick_all(due, now=finished.now)
+    kicks.record(db, kicked)
+    return {"promised": promised, "kicked": kicked.reached, "refused": len(kicked.refused)}

@@ -32,6 +32,11 @@ def _kick(run: Run) -> None:
             due = kicks.take_due(db, run.params["kicks"])
         if not due or run.dry_run:
             return
-        run.count(kicked=kicks.kick_all(due, now=run.virtual_now, check=run.check))
+        kicked = kicks.kick_all(due, now=run.virtual_now, check=run.check)
+        run.count(kicked=kicked.reached)
+        if kicked.refused:
+            with run.step(f"refused {number}") as db:
+                kicks.record(db, kicked)
+                run.count(refused=len(kicked.refused))
         if run.lease.remaining < run.params["reserve"]:
             return

@@ -59,5 +59,7 @@ def _follow(connection: Connection, job: str, first: datetime, last: datetime, *
         shown = line
         if not states.keys() - OVER:
             return
-        if not kicks.kick_all(kicks.take_due(connection, 1, job=job), now=None):
+        kicked = kicks.kick_all(kicks.take_due(connection, 1, job=job), now=None)
+        kicks.record(connection, kicked)
+        if not kicked.reached:
             time.sleep(LOOK)

@@ -94,7 +94,7 @@ def execute(job_id: str) -> Response:
 
     answer_ = idempotency.once(promise)
     for pending in promised:  # none when this is the answer of an earlier request
-        runs.kick(pending)
+        runs.kick(db(), pending)
     return answer_
 
 

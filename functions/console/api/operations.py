@@ -105,5 +105,5 @@ def rerun(execution_id: UUID) -> Response:
 def _then_kick(work: Callable[[], tuple[int, dict[str, Any]]], job_id: str | None = None) -> Response:
     """Answer, and start what was promised; what does not start now the sweep starts within a minute."""
     answer = idempotency.once(work)
-    kicks.kick_all(kicks.take_due(db(), 1, job=job_id), now=None)
+    kicks.record(db(), kicks.kick_all(kicks.take_due(db(), 1, job=job_id), now=None))
     return answer

@@ -48,7 +48,7 @@ def start(job_id: str) -> Response:
     except (InvalidRequest, Unavailable) as error:
         status = error.status if isinstance(error, InvalidRequest) else 503
         return make_response(_form(job, dry_run=dry_run, problem=problems.told(error), given=request.form), status)
-    runs.kick(pending)
+    runs.kick(db(), pending)
     return redirect(url_for("executions.one", execution_id=pending.execution_id), 303)
 
 

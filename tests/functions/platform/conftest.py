@@ -12,13 +12,13 @@ import pytest
 
 
 class Function(BaseHTTPRequestHandler):
-    """A function that notes what it was asked to run."""
+    """A function that notes what it was asked to run; at /refused it sends everybody away."""
 
     asked: list[dict[str, Any]]
 
     def do_POST(self) -> None:
         self.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
+        self.send_response(403 if self.path == "/refused" else 200)
         self.end_headers()
         self.wfile.write(b'{"status": "succeeded"}')
 

@@ -101,6 +101,22 @@ def test_a_tick_within_its_grace_is_not_missed_yet(db: Connection, perform: Perf
     assert [r[2] for r in rows(db)] == ["pending"]
 
 
+def test_a_function_that_refuses_ends_what_waits_instead_of_being_asked_for_ever(
+    db: Connection, perform: Perform, function: Any
+) -> None:
+    url, asked = function
+    scheduled(db, "moved", since="2026-03-02T08:30:00+08:00", target_uri=f"{url}refused", max_attempts=2)
+    perform("sweep_runs", "2026-03-02T09:05:00+08:00")
+    first = db.execute(text("select state, attempt, error from belfry.job_executions where job_id = 'moved'")).one()
+    assert (first.state, first.attempt) == ("pending", 1)
+    assert "HTTP 403" in first.error
+    done = perform("sweep_runs", "2026-03-02T09:07:00+08:00")
+    assert done["counters"]["refused"] == 1
+    assert rows(db) == [("09:00", "catchup", "failed", "error")]
+    perform("sweep_runs", "2026-03-02T09:09:00+08:00")
+    assert len(asked) == 2
+
+
 def test_the_ticks_of_a_paused_job_are_recorded_as_skipped(db: Connection, perform: Perform) -> None:
     scheduled(db, "resting", since="2026-03-02T07:30:00+08:00", paused=True)
     perform("sweep_runs", NOW)

@@ -26,6 +26,7 @@ MOVES = {
     *((state, end) for state in ("waiting", "pending") for end in ("pending", "running", "skipped", "cancelled", "retry_wait")),
     *(("running", end) for end in ("succeeded", "partial", "failed", "retry_wait", "lost", "cancelled")),
     ("retry_wait", "running"), ("retry_wait", "cancelled"),
+    *((state, "failed") for state in ("waiting", "pending", "retry_wait")),  # its function refused the last kick
 }  # fmt: skip
 MOVING = ("queued", "deferred", "sending", "retry_wait", "uncertain")
 DELIVERED = ("sent", "delivered")
