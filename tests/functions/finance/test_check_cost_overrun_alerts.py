@@ -208,7 +208,7 @@ def test_on_mondays_the_pmo_gets_the_running_projects_without_a_budget_once(db: 
     text_ = i18n.render("DIGEST_NO_BUDGET", "en", {"level": "INFO", **digest["facts"]})
     page = i18n.render_html("en", text_, level="INFO", link=None, reference=None)
     assert page.count("<tr>") == 3
-    assert page.count("<rect") == 4
+    assert page.count('<tr class="bar">') == 2
 
 
 def test_nobody_hears_of_missing_budgets_when_none_is_missing(db: Connection, perform: Perform) -> None:
