@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.infra.terraform import mirror
 
@@ -29,6 +29,14 @@ def missing() -> str | None:
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
         return f"terraform {version} is older than {'.'.join(map(str, OLDEST))}"
     return None
+
+
+class Complaint(NamedTuple):
+    """An error, and the file (relative to the workspace) and line where it stands."""
+
+    path: Path
+    line: int
+    summary: str
 
 
 def _environment() -> dict[str, str]:
@@ -52,7 +60,13 @@ class Workspace:
         done = subprocess.run(
             ["terraform", *arguments],
             cwd=self.folder,
-            env={**_environment(), "TF_CLI_CONFIG_FILE": str(self.config), "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"},
+            env={
+                **_environment(),
+                "TF_CLI_CONFIG_FILE": str(self.config),
+                "TF_IN_AUTOMATION": "1",
+                "TF_INPUT": "0",
+                "GOGC": "400",
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -63,14 +77,14 @@ class Workspace:
             )
         return done
 
-    def complaints(self) -> list[str]:
-        """What `terraform validate` finds wrong: "file:line summary", empty when all is well."""
+    def complaints(self) -> list[Complaint]:
+        """What `terraform validate` finds wrong; empty when all is well."""
         said = json.loads(self.terraform("validate", "-json", expect=(0, 1)).stdout)
+        errors = [found for found in said["diagnostics"] if found["severity"] == "error"]
+        places = [found.get("range", {"filename": "", "start": {"line": 0}}) for found in errors]
         return [
-            f"{found.get('range', {}).get('filename')}:{found.get('range', {}).get('start', {}).get('line')}"
-            f" {found['summary']}"
-            for found in said["diagnostics"]
-            if found["severity"] == "error"
+            Complaint(Path(place["filename"]), place["start"]["line"], found["summary"])
+            for place, found in zip(places, errors, strict=True)
         ]
 
     def plan(self, *arguments: str, out: str = "a.tfplan") -> dict[str, Any]:
