@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from infra.check import base, checklist, clocks, collisions, connections, cost, live, narrative, report
+from infra.check import base, checklist, clocks, collisions, connections, cost, narrative, report
 from infra.check.base import Base
 from infra.check.report import Section
 from infra.commands.deployed import Deployed, add_identity
@@ -38,10 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         now = load(options.file, sources=sources, at=at, workdays_until=until)
         problems = checklist.missing(was.file, now) if was.file else []
         sections = answers(was, now, at)
-        if options.live:
-            sections.append(live.at_home(now, options.home))
-        if options.console:
-            sections.append(live.at_console(now, Deployed(options.console, options.account, options.audience)))
+        sections += _live(now, options)
         warnings = [str(warning) for warning in now.warnings]
     except CronFileError as wrong:
         problems = wrong.errors
@@ -72,6 +70,15 @@ def answers(was: Base, now: CronFile, at: datetime) -> list[Section]:
         cost.section(was.file, now),
         clocks.section(now, at, schedule.WORKDAYS_UNTIL),
     ]
+
+
+def _live(now: CronFile, options: Namespace) -> Iterator[Section]:
+    if options.live or options.console:
+        from infra.check import live  # the database's libraries; the rest of the report comes without
+    if options.live:
+        yield live.at_home(now, options.home)
+    if options.console:
+        yield live.at_console(now, Deployed(options.console, options.account, options.audience))
 
 
 if __name__ == "__main__":

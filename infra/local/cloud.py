@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import date
@@ -105,13 +106,19 @@ class Cloud:
         if pubsub is None:
             local = LocalPubSub(folder / "pubsub", signer)
             pubsub = await self._up(local.start, local.stop)
-        scheduler = LocalScheduler(folder / "scheduler", signer, clock=self._clock, quota=Quota())
+        # Taken before it is there: the console is told of it, and nothing may ring before the functions are.
+        place = socket.socket()
+        self._running.callback(place.close)
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+        scheduler = LocalScheduler(folder / "scheduler", signer, port, clock=self._clock, quota=Quota())
 
         self.environment = {
             "DATABASE_URL": database_url,
             "GOOGLE_CLOUD_PROJECT": topology.PROJECT,
             "PUBSUB_EMULATOR_HOST": pubsub,
             "BELFRY_URL": self.url,
+            "SCHEDULER_ADDRESS": f"127.0.0.1:{port}",
             "SINKS_URL": f"{self.url}/sinks",
             "BELFRY_OIDC_CERT": str(signer.public_key),
             **self._home.tokens(),
@@ -142,7 +149,8 @@ class Cloud:
         warming = asyncio.gather(*(host.url(function) for function in self._warm()))
         self._running.push_async_callback(_give_up, warming)
         await asyncio.gather(_in_thread(self._furnish), topology.create(pubsub, self.file.functions.values(), self.url))
-        self.environment["SCHEDULER_ADDRESS"] = await self._up(scheduler.start, scheduler.stop)
+        place.close()
+        await self._up(scheduler.start, scheduler.stop)
         os.environ.update(self.environment)
         await _in_thread(self._register)
         await warming

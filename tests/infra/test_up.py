@@ -103,13 +103,13 @@ def up(home: Path, *arguments: str, **environment: str) -> Iterator[Up]:
         process.wait()
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "infra", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | environment,
         check=False,
     )
 
@@ -140,6 +140,11 @@ def test_one_command_rings_real_bells_ends_without_a_trace_and_remembers(tmp_pat
 
         healthy = command("doctor", "--home", str(home), "--json")
         assert (healthy.returncode, json.loads(healthy.stdout)["ok"]) == (0, True), healthy.stdout + healthy.stderr
+
+        token = cloud.environment["BELFRY_VIEW_TOKEN"]
+        for where in (("--live", "--home", str(home)), ("--console", cloud.url)):
+            planned = command("check", "--json", *where, GOOGLE_ID_TOKEN=token)
+            assert list(json.loads(planned.stdout)["live"]["counts"]) == ["unchanged"], planned.stdout + planned.stderr
 
         rows = f"select md5(string_agg(e::text, '' order by id)) from belfry.job_executions e where run_at = '{at}'"
         before = cloud.ask(rows)
