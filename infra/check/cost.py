@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
+from infra.check import words
 from infra.check.prices import Price, Prices, exact
 from infra.check.report import Section
 from infra.check.sizes import Sizes
@@ -47,10 +48,6 @@ class Change:
     before: int
     after: int
     usd: Decimal
-
-    @property
-    def said(self) -> str:
-        return f"{self.id} {self.before:,} -> {self.after:,} calls"
 
 
 def deployed(file: CronFile, sizes: Sizes, prices: Prices, workload: Workload) -> Bill:
@@ -113,7 +110,7 @@ def section(was: CronFile | None, now: CronFile, environment: str = "prod") -> S
     bill, other = deployed(now, sizes, prices, workload), always_on(sizes, prices, workload)
     title = f"cost: about {money(bill.usd)} USD a month for {environment}, list prices of {prices.as_of}"
     found = list(changes(was, now, sizes, prices, workload)) if was else []
-    lines = [f"{money(one.usd, sign=True)} USD a month: {one.said}" for one in found]
+    lines = [f"{money(one.usd, sign=True)} USD a month: {_said(one, was, now)}" for one in found if was]
     before = deployed(was, sizes, prices, workload).usd if was else None
     if before is not None and found:
         title += f", {money(bill.usd - before, sign=True)} by this change"
@@ -131,6 +128,15 @@ def section(was: CronFile | None, now: CronFile, environment: str = "prod") -> S
         "changes": {one.id: money(one.usd, sign=True) for one in found},
     }
     return Section("cost", title, tuple(lines), facts)
+
+
+def _said(change: Change, was: CronFile, now: CronFile) -> str:
+    """`data_sync every 15 minutes -> every minute, 2,976 -> 44,640 calls`."""
+    before, after = was.jobs.get(change.id), now.jobs.get(change.id)
+    how = ""
+    if before and after and before.schedule != after.schedule:
+        how = f" {words.moved(before, after, now.usual_zone)},"
+    return f"{change.id}{how} {change.before:,} -> {change.after:,} calls"
 
 
 def table(bill: Bill) -> Sequence[str]:

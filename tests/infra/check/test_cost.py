@@ -251,7 +251,9 @@ def test_the_report_tells_the_sum_what_the_change_adds_and_what_always_on_would_
     told = cost.section(was, now)
     assert "by this change" in told.title
     assert "-0.11 USD a month: gone 31 -> 0 calls" in told.lines
-    assert any(line.endswith("data_sync 44,640 -> 2,976 calls") for line in told.lines)
+    assert any(
+        line.endswith("data_sync every minute -> every 15 minutes, 44,640 -> 2,976 calls") for line in told.lines
+    )
     assert told.facts["changes"].keys() == {"data_sync", "gone"}
     assert float(told.facts["always_on_usd"]) > float(told.facts["usd"])
     assert "by this change" not in cost.section(now, now).title
