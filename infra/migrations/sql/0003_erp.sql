@@ -151,6 +151,7 @@ create table erp.issues (
   last_follow_up_at timestamptz);
 create index open_issues_by_due_date on erp.issues (due_date) where status in ('OPEN', 'PROCESSING');
 create index open_issues_of_a_project on erp.issues (project_id, priority) where status in ('OPEN', 'PROCESSING');
+create index contradictory_issues on erp.issues (id) where status in ('OPEN', 'PROCESSING') and closed_at is not null;
 create index open_blocking_issues on erp.issues (created_at)
   where status in ('OPEN', 'PROCESSING') and (is_blocking or issue_type = 'BLOCKER');
 
