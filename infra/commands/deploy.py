@@ -19,8 +19,10 @@ from infra.deploying.google import Google
 from infra.deploying.planning import counted, keep, planned, say
 from infra.deploying.terraform import Terraform
 
-# What a deployment needs before anything can be built: drawers for secrets, the archives, who builds.
+# What a deployment needs before anything can be built: drawers for secrets, the archives, who builds, who commands. A
+# right takes minutes until Google knows it everywhere; these are given while the database is still to be made.
 FIRST = (
+    "google_service_account_iam_member.operator",
     "google_secret_manager_secret.this",
     "google_storage_bucket_object.archive",
     "google_artifact_registry_repository_iam_member.builder",

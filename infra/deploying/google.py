@@ -16,6 +16,10 @@ POLL = 5.0  # seconds between two looks at something long
 REHEARSAL = "BELFRY_GOOGLE_APIS"
 
 
+class NotAllowedError(OutOfReachError):
+    """Google knows who asks and does not let them, or does not yet: a new right takes minutes until it is known."""
+
+
 class Google:
     """Google's APIs as the caller. Raises OutOfReachError without credentials."""
 
@@ -41,6 +45,8 @@ class Google:
             raise OutOfReachError(f"{host} does not answer ({type(error).__name__})") from None
         if answer.status_code == 404 and absent:
             return None
+        if answer.status_code == 403:
+            raise NotAllowedError(f"{host} does not allow {method} {path}: {_words(answer)}")
         if not answer.ok:
             wrong = BadInputError if answer.status_code in (400, 404, 409) else OutOfReachError
             raise wrong(f"{host} answers {answer.status_code} to {method} {path}: {_words(answer)}")
@@ -51,13 +57,17 @@ class Google:
         """Where something of Google's is asked: at its own address, but for a rehearsal."""
         return url.replace("https:/", self._rehearsal, 1) if self._rehearsal else url
 
+    def pause(self, seconds: float) -> None:
+        """Let some time pass; a rehearsal has none to lose."""
+        time.sleep(0 if self._rehearsal else seconds)
+
     def finish(self, host: str, operation: dict[str, Any] | None, *, version: str, most: float = 1800.0) -> None:
         """Wait for something long. Raises OutOfReachError when it ends in an error, or after `most` seconds."""
         until = time.monotonic() + most
         while operation and not operation.get("done"):
             if time.monotonic() > until:
                 raise OutOfReachError(f"{operation.get('name')} is not done after {most:.0f} s")
-            time.sleep(0 if self._rehearsal else POLL)
+            self.pause(POLL)
             operation = self.ask("GET", host, f"{version}/{operation['name']}")
         if operation and "error" in operation:
             raise OutOfReachError(f"{operation.get('name')}: {operation['error'].get('message')}")

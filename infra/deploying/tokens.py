@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from infra.commands.outcome import OutOfReachError
 from infra.deploying.environment import Environment
-from infra.deploying.google import Google
+from infra.deploying.google import Google, NotAllowedError
 from shared import schedule
 
 HOST = "iamcredentials.googleapis.com"
 LIFE = 3600  # seconds
+TRIES, PAUSE = 20, 15.0  # seconds: the right to speak as the operator may be minutes old
 
 
 def for_function(google: Google, environment: Environment, url: str) -> str:
@@ -31,7 +31,13 @@ def for_proxy(google: Google, environment: Environment, url: str) -> str:
 
 
 def _ask(google: Google, environment: Environment, verb: str, body: dict[str, object]) -> dict[str, object]:
-    said = google.ask("POST", HOST, f"v1/projects/-/serviceAccounts/{environment.operator}:{verb}", body)
-    if not said:
-        raise OutOfReachError(f"{HOST}: no token for {environment.operator}")
-    return said
+    for left in reversed(range(TRIES)):
+        try:
+            said = google.ask("POST", HOST, f"v1/projects/-/serviceAccounts/{environment.operator}:{verb}", body)
+        except NotAllowedError:
+            if not left:
+                raise
+            google.pause(PAUSE)
+        else:
+            return said or {}
+    raise AssertionError("unreachable")

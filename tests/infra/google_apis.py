@@ -33,6 +33,7 @@ class GoogleApis:
     asked: list[str] = field(default_factory=list)
     failing_build: str = ""
     described_number: str = ""
+    not_yet: int = 0  # so many tokens are refused, as long as a right is new
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> Answer:
         self.asked.append(f"{method} {path}")
@@ -89,6 +90,9 @@ class GoogleApis:
         return 200, {"done": True}
 
     def id_token(self, body: dict[str, Any], account: str) -> Answer:
+        self.not_yet -= 1
+        if self.not_yet >= 0:
+            return 403, {"error": {"message": "permission iam.serviceAccounts.getOpenIdToken denied"}}
         claims = {"iss": "https://accounts.google.com", "aud": body["audience"], "email": account,
                   "email_verified": body["includeEmail"], "exp": 4_000_000_000}  # fmt: skip
         return 200, {"token": f"header.{_packed(claims)}.SIGNATURE_REMOVED_BY_GOOGLE"}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from infra.commands import deploy
 from infra.commands.outcome import BadInputError, OutOfReachError
 from infra.deploying import google as google_module
 from infra.deploying import image, project, secrets, tokens
-from infra.deploying.environment import Environment
+from infra.deploying.environment import INFRA, Environment
 from infra.deploying.google import Google
+from shared.cronfile.loading import load
 from tests.infra.google_apis import GoogleApis, running
 
 HERE = Environment(Path("staging.tfvars"), "staging", "factory-belfry", "123456789012", "asia-east2")
@@ -109,6 +112,16 @@ def test_commands_speak_as_the_operator_to_one_address(google: Google) -> None:
     assert claims["exp"] - claims["iat"] == tokens.LIFE  # type: ignore[operator]
 
 
+def test_a_right_that_is_minutes_old_is_waited_for_and_one_that_is_not_there_is_told(
+    apis: GoogleApis, google: Google
+) -> None:
+    apis.not_yet = tokens.TRIES - 1
+    assert _claims(tokens.for_function(google, HERE, "https://a.run.app"))["email"] == HERE.operator
+    apis.not_yet = tokens.TRIES
+    with pytest.raises(OutOfReachError, match=r"does not allow POST .*getOpenIdToken denied"):
+        tokens.for_function(google, HERE, "https://a.run.app")
+
+
 def test_what_google_refuses_is_told_in_its_own_words(google: Google) -> None:
     with pytest.raises(BadInputError, match="answers 400 to GET v1/nothing: nobody expects"):
         google.ask("GET", "run.googleapis.com", "v1/nothing")
@@ -144,3 +157,13 @@ def test_an_environment_that_cannot_be_deployed_is_refused(tmp_path: Path, name:
     (tmp_path / "own.tfvars").write_text(content, "utf-8")
     with pytest.raises(BadInputError, match=told):
         Environment.read(name, tmp_path)
+
+
+def test_what_is_made_first_is_declared_so() -> None:
+    """Terraform says nothing of a target that does not exist."""
+    declared = "\n".join(path.read_text("utf-8") for path in INFRA.glob("*.tf"))
+    resources = {".".join(found) for found in re.findall(r'^resource "(\w+)" "(\w+)"', declared, re.MULTILINE)}
+    modules = {f"module.{name}" for name in re.findall(r'^module "(\w+)"', declared, re.MULTILINE)}
+    assert {target.partition("[")[0] for target in (*deploy.FIRST, *deploy.SECOND)} <= resources | modules
+    assert 'module.function["migrate"]' in deploy.SECOND
+    assert "migrate" in load(INFRA.parent / "cron.yaml").functions
