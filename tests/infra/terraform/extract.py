@@ -36,10 +36,9 @@ _PRIMITIVE = {"string": "string", "number": "number", "boolean": "bool"}
 
 
 def named() -> tuple[set[str], set[str]]:
-    """The resource and data source types that schema.json holds already or a .tf file of ours names."""
-    held = json.loads(SCHEMA.read_text("utf-8"))
-    types = {"resource": set(held["resources"]), "data": set(held["data_sources"])}
-    for path in (ROOT / "infra").rglob("*.tf"):
+    """The resource and data source types that a .tf file of ours names, or the stand-in's own test."""
+    types: dict[str, set[str]] = {"resource": set(), "data": set()}
+    for path in (*(ROOT / "infra").rglob("*.tf"), Path(__file__).with_name("test_stand_in.py")):
         for kind, name in re.findall(r'^(resource|data) "(google_\w+)"', path.read_text("utf-8"), re.M):
             types[kind].add(name)
     return types["resource"], types["data"]

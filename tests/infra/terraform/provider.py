@@ -33,7 +33,7 @@ SENSITIVE = {
 }
 WRITE_ONLY = "_wo"
 # What the cloud cannot change in place: of every resource, and of one.
-FIXED = {"account_id", "location", "name", "project", "region", "secret_id"}
+FIXED = {"account_id", "location", "name", "project", "region", "role", "secret_id"}
 FIXED_OF = {
     "google_pubsub_subscription": {"topic", "filter", "enable_message_ordering"},
     "google_secret_manager_secret_version": {"secret", "secret_data"},
