@@ -11,12 +11,13 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache, lru_cache
 from struct import pack
 from typing import Any
 
 from pg8000 import legacy
-from pg8000.converters import make_params
+from pg8000.converters import TIMESTAMPTZ, make_params, timestamptz_in
 from pg8000.core import BIND, DESCRIBE, EXECUTE_MSG, PARSE, SYNC_MSG, Context, _flush, _write
 from pg8000.dbapi import convert_paramstyle
 from pg8000.exceptions import DatabaseError, InterfaceError
@@ -66,7 +67,11 @@ def _unverified() -> ssl.SSLContext:
 
 
 class Connection(legacy.Connection):  # type: ignore[misc]
-    """A pg8000 connection that sends a statement and its parameters together."""
+    """A pg8000 connection that sends a statement and its parameters together, and reads instants without strptime."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.register_in_adapter(TIMESTAMPTZ, _instant)
 
     def cursor(self) -> Cursor:
         return Cursor(self)
@@ -98,6 +103,15 @@ class Connection(legacy.Connection):  # type: ignore[misc]
         bind = b"\x00\x00\x00\x00" + pack("!H", len(values)) + b"".join(values) + b"\x00\x00"
         head, middle = PARSE + pack("!i", len(parse) + 4), BIND + pack("!i", len(bind) + 4)
         return b"".join((head, parse, middle, bind, _DESCRIBE_PORTAL, EXECUTE_MSG, SYNC_MSG))
+
+
+def _instant(told: str) -> datetime | str:
+    """A timestamptz; what Python's datetime cannot hold stays as pg8000 tells it."""
+    try:
+        return datetime.fromisoformat(told)
+    except ValueError:
+        kept: datetime | str = timestamptz_in(told)
+        return kept
 
 
 class Cursor(legacy.Cursor):  # type: ignore[misc]

@@ -73,6 +73,10 @@ async def _play(home: Home, day: date, options: Namespace) -> int:
         raise OutOfReachError(f"{type(error).__name__}: {error}") from error
     finally:
         await cloud.stop()
+    for answer in played.answers:
+        if not answer.good:
+            told = json.dumps(answer.content, ensure_ascii=False)
+            print(f"refused: {answer.tick.job} at {answer.tick.at:%FT%T%z}: {answer.status} {told}", file=sys.stderr)
     if not options.json:
         for firing in firings:
             print(f"{firing.at}  {firing.job:<28} {firing.ended}")

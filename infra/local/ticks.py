@@ -17,7 +17,7 @@ from shared.cronfile.specs import JobSpec
 
 CALLER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
 AT_ONCE = 4  # requests; two cores do not do more any faster
-TRIES, REST = 4, 1.0  # of a tick that is answered 5xx; seconds between them
+TRIES, REST = 5, 1.0  # of a tick that is answered 5xx; seconds before the second try, twice as long before each next
 SWEEPERS = ("sweep_runs", "sweep_deliveries")
 
 
@@ -82,7 +82,7 @@ class Poster:
         answer = Answer(tick, 0, {})
         for attempt in range(TRIES):
             if attempt:
-                await asyncio.sleep(REST)
+                await asyncio.sleep(REST * 2 ** (attempt - 1))
             async with self._room:
                 headers["Authorization"] = f"Bearer {self._signer.token(endpoint, CALLER)}"
                 answer = await self._once(tick, endpoint, headers, body)

@@ -25,7 +25,7 @@ def test_a_past_day_is_played_by_every_job_and_tells_people_at_its_own_time(tmp_
     assert played.returncode == 0, played.stderr[-3000:]
     *table, last = played.stdout.splitlines()
     report = json.loads(last)
-    assert (report["date"], report["refused"], report["broken_invariants"]) == ("2026-03-02", 0, {})
+    assert (report["date"], report["refused"], report["broken_invariants"]) == ("2026-03-02", 0, {}), played.stderr
 
     jobs = {job["job"]: job for job in report["jobs"]}
     declared = yaml.safe_load((ROOT / "cron.yaml").read_text("utf-8"))["jobs"]

@@ -6,6 +6,7 @@ from io import BytesIO
 from uuid import UUID
 
 import pytest
+from pg8000.converters import timestamptz_in
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
@@ -27,6 +28,19 @@ def test_values_of_every_kind_come_back(db: Connection) -> None:
         {"a": "齿轮 'x' %s $1 \\", "b": -7, "c": ["a", None, "b,c"], "d": None, "e": True},
     ).one()
     assert tuple(row) == ("齿轮 'x' %s $1 \\", -7, ["a", None, "b,c"], None, "50%", True)
+
+
+@pytest.mark.parametrize(
+    "instant",
+    ["2026-03-02 08:00:20+08", "2026-03-02 00:00:20.5+00", "1999-12-31 23:59:59.123456-03:30", "0001-01-01 00:00:00+00",
+     "infinity", "-infinity", "0044-03-15 12:00:00+00 BC", "12026-01-01 00:00:00+00"],
+)  # fmt: skip
+def test_an_instant_is_read_as_pg8000_reads_it(db: Connection, instant: str) -> None:
+    asked = {"t": instant}
+    told = db.execute(text("select cast(cast(:t as timestamptz) as text)"), asked).scalar_one()
+    found = db.execute(text("select cast(:t as timestamptz)"), asked).scalar_one()
+    assert found == timestamptz_in(told)
+    assert getattr(found, "tzinfo", None) == getattr(timestamptz_in(told), "tzinfo", None)
 
 
 @pytest.mark.parametrize(
