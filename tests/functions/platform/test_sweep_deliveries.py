@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from tests.acceptance.cases import RowsJob
-from tests.conftest import PROJECT, Perform, _forget_process_state
+from tests.conftest import PROJECT, Perform, _forget_process_state, declared_job
 from tests.factories import Erp
 from tests.processes import eventually, served
 from tests.smtp_server import HANG, mail_server
@@ -451,6 +451,13 @@ def test_a_function_killed_while_connecting_is_made_good_by_the_next_sweep(
         assert len(healthy.taken) == 1
     row = look(db, told)
     assert (row.state, row.attempt, row.failures) == ("sent", 2, 0)
+
+
+def test_a_lease_and_two_sweeps_are_over_within_three_minutes(db: Connection) -> None:
+    """Rulebook 36: what a killed function held is delivered within three minutes: its lease ends, and the sweep comes."""
+    lease = db.execute(text("select (belfry.delivery_policy('lease_s'))::int")).scalar_one()
+    assert declared_job(JOB).schedule == "* * * * *"
+    assert timedelta(seconds=lease) + 2 * timedelta(minutes=1) <= timedelta(minutes=3)
 
 
 def _answer_of(urlopen: Any, ask: Any) -> None:
