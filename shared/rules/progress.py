@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from shared.rules.milestone_risk import weight
 
@@ -25,12 +25,16 @@ def progress(
     if work:
         mean = sum((percent * each for percent, each in work), Decimal(0)) / sum((each for _, each in work), Decimal(0))
         finished = all(status in ("DONE", "CANCELLED") for status, _, _ in tasks)
-        return Decimal(100) if finished else min(ALMOST, round(mean, 2))
-    return round(Decimal(100 * sum(milestones)) / len(milestones), 2) if milestones else stored
+        return Decimal(100) if finished else min(ALMOST, _rounded(mean))
+    return _rounded(Decimal(100 * sum(milestones)) / len(milestones)) if milestones else stored
 
 
 def planned(day: date, start: date | None, end: date | None) -> Decimal | None:
     """Percent of the planned time that has gone, 0 to 100; none for a plan that cannot be measured."""
     if start is None or end is None or end <= start:
         return None
-    return round(max(Decimal(0), min(Decimal(100), Decimal(100 * (day - start).days) / (end - start).days)), 2)
+    return _rounded(max(Decimal(0), min(Decimal(100), Decimal(100 * (day - start).days) / (end - start).days)))
+
+
+def _rounded(number: Decimal) -> Decimal:
+    return number.quantize(Decimal("0.01"), ROUND_HALF_UP)

@@ -104,6 +104,19 @@ def test_every_case_gets_the_rate_of_the_rule(db: Connection, perform: Perform) 
         assert answer["state"] == ("succeeded" if expected else "partial"), number
 
 
+def test_every_case_costs_the_money_of_the_rule(db: Connection, perform: Perform) -> None:
+    erp, expected = Erp(db), {}
+    for time, money in labor_cases.MONEY:
+        user, project = erp.user(), erp.project()
+        for number, (hours, rate, kind) in enumerate(time):
+            day = date(2026, 2, 2) + timedelta(days=number)
+            erp.hourly_rate(scope="USER", user_id=user, hourly_rate=rate, effective_date=day, expiry_date=day)
+            worked(erp, day, Decimal(hours), user=user, project=project, overtime_type=kind)
+        expected[project] = Decimal(money)
+    perform(ID, MARCH, params={"factors": {kind: float(factor) for kind, factor in labor_cases.FACTORS.items()}}, kind="manual")
+    assert amounts(db) == expected
+
+
 # ---------------------------------------------------------------- 9.2
 def test_a_rate_that_changes_within_the_month_counts_from_its_day(db: Connection, perform: Perform) -> None:
     erp = Erp(db)

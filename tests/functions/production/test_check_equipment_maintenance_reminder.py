@@ -4,14 +4,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
-from shared.erp import tables
+from shared.erp import equipment, tables
 from tests.acceptance.cases import AlertJob
 from tests.acceptance.many import copies_of
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
-from tests.shared.rules.production_cases import MAINTENANCE
+from tests.shared.rules.production_cases import DUE_DATES, MAINTENANCE, REMINDED
 
 JOB = "check_equipment_maintenance_reminder"
 MORNING = "2026-03-02T08:30+08:00"
@@ -70,6 +70,17 @@ def test_reminders_7_3_1_and_0_days_before(left: int, severity: str | None, erp:
     perform(JOB, MORNING)
     expected = [(f"EQUIPMENT_MAINTENANCE_REMINDER|EQUIPMENT|{target}|{day(left)}|T{left}", severity)] if severity else []
     assert reminders(db) == expected
+
+
+def test_a_machine_is_due_and_told_of_in_every_case_as_the_rule_says(erp: Erp, db: Connection, perform: Perform) -> None:
+    due = {
+        erp.equipment(next_maintenance_date=planned, last_maintenance_date=last, maintenance_cycle_days=cycle, is_active=False): when
+        for planned, last, cycle, when in DUE_DATES
+    }
+    assert dict(db.execute(select(tables.equipment.c.id, equipment.due)).all()) == due
+    told = {str(erp.equipment(next_maintenance_date=day(left))): reminded for left, reminded in REMINDED}
+    perform(JOB, MORNING)
+    assert {key.split("|")[2] for key, _ in reminders(db)} == {machine for machine, reminded in told.items() if reminded}
 
 
 def test_a_tier_is_told_once_and_a_moved_date_arms_it_anew(erp: Erp, db: Connection, perform: Perform) -> None:

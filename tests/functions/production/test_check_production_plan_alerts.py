@@ -1,17 +1,18 @@
 """Job 16 by the rulebook: boundaries of 9.2, and what its alerts say."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
-from shared.erp import tables
+from shared.erp import production_plans, tables
 from tests.acceptance.cases import AlertJob
 from tests.acceptance.many import copies_of
 from tests.conftest import Perform
 from tests.factories import TODAY, Erp
-from tests.shared.rules.production_cases import PLANS
+from tests.shared.rules.production_cases import ELAPSED, PLANS
 
 JOB = "check_production_plan_alerts"
 ELEVEN = "2026-03-02T11:00+08:00"
@@ -63,6 +64,13 @@ def test_levels_by_the_end_and_by_the_line(status: str, progress: int, start: in
     target = erp.production_plan(status=status, progress=progress, plan_start_date=day(start), plan_end_date=day(end))
     perform(JOB, ELEVEN)
     assert levels(db) == ({target: level} if level else {})
+
+
+def test_the_time_that_has_passed_is_the_rules_in_every_case(erp: Erp, db: Connection) -> None:
+    plans = {
+        erp.production_plan(plan_start_date=day(start), plan_end_date=day(end)): Decimal(percent) for start, end, percent in ELAPSED
+    }
+    assert dict(db.execute(select(tables.production_plans.c.id, production_plans.elapsed(TODAY))).all()) == plans
 
 
 def test_79_percent_with_7_days_left_warns_and_80_does_not(erp: Erp, db: Connection, perform: Perform) -> None:

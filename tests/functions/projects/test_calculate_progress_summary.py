@@ -72,6 +72,18 @@ def test_the_job_gives_every_case_the_progress_of_the_rule(db: Connection, perfo
     assert {project: summary(db, project).progress_pct for project in expected} == expected
 
 
+def test_the_job_gives_every_plan_the_percent_of_the_rule(db: Connection, perform: Perform) -> None:
+    def day(offset: int | None) -> date | None:
+        return None if offset is None else TODAY + timedelta(offset)
+
+    expected = {
+        Erp(db).project(planned_start_date=day(start), planned_end_date=day(end)): percent and Decimal(percent)
+        for start, end, percent in progress_cases.PLANNED
+    }
+    perform(ID, NINE)
+    assert {project: summary(db, project).planned_pct for project in expected} == expected
+
+
 def test_what_was_computed_is_kept(db: Connection, perform: Perform) -> None:
     """D-40: upstream assigned it to an attribute that the model had not."""
     project = _arrange(Erp(db), TODAY)

@@ -95,6 +95,21 @@ def test_the_job_gives_every_case_the_level_of_the_rule(db: Connection, perform:
     assert {user for user in expected if rounded[user] != expected[user]} == set()
 
 
+def test_a_booking_counts_the_hours_of_the_rule_in_every_case(db: Connection, perform: Perform) -> None:
+    """On top of a load that is told in any case."""
+    erp, expected = Erp(db), {}
+    project = erp.project()
+    for first, last, _, _, planned, percent, hours in workload_cases.SHARED:
+        user = loaded(erp, 0, 0, project_id=project)
+        erp.allocation(
+            user_id=user, project_id=None, start_date=date.fromisoformat(f"2026-{first}"), end_date=date.fromisoformat(f"2026-{last}"),
+            planned_hours=planned and Decimal(planned), allocation_percent=Decimal(percent),
+        )  # fmt: skip
+        expected[user] = 2 * 176 + float(hours)
+    perform(ID, AT)
+    assert {user: facts(db, user)["demand_hours"] for user in expected} == expected
+
+
 # ---------------------------------------------------------------- 9.2
 @pytest.mark.parametrize(("percent", "level"), [("110", None), ("110.1", "WARNING"), ("150.1", "CRITICAL")])
 def test_exactly_at_the_limit_nobody_is_overloaded(percent: str, level: str | None, db: Connection, perform: Perform) -> None:

@@ -4,12 +4,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Connection, Integer, Numeric, cast, select
+from sqlalchemy import Boolean, Connection, Integer, Numeric, cast, select, text
 
-from shared.erp import kit_alerts, kits
-from tests.factories import TODAY, Erp
-from tests.shared.rules.kit_cases import ALLOCATIONS, LEVELS, Case, day
+from shared.erp import kit_alerts, kit_checks, kits
+from tests.factories import LONG_AGO, TODAY, Erp
+from tests.shared.rules.kit_cases import ALLOCATIONS, LEVELS, STATUSES, Case, day
 
+RUN = "00000000-0000-4000-8000-000000000001"
 WEEK = kits.Window(TODAY, ahead_days=7, overdue_days=30)
 
 
@@ -64,3 +65,18 @@ def test_level(rate: str, days: int | None, can_start: bool, started: bool, leve
         critical_days=2,
     )
     assert db.scalar(select(told)) == level
+
+
+def test_status_and_rate(erp: Erp, db: Connection) -> None:
+    """An order a case: so many materials of its bill lie ready, and a key material is among the missing ones or not."""
+    expected = {}
+    for fulfilled, total, key_missing, status, rate in STATUSES:
+        lines: list[dict[str, Any]] = [{"material_id": erp.material(), "quantity": 1} for _ in range(total)]
+        for line in lines[:fulfilled]:
+            erp.stock(line["material_id"], 1)
+        if key_missing:
+            lines[-1]["is_key_item"] = True
+        expected[erp.work_order(bom_id=erp.bom(lines))] = (status, rate)
+    db.execute(kit_checks.store(WEEK, LONG_AGO, RUN, 80))
+    found = db.execute(text("select work_order_id, kit_status, kit_rate from belfry.kit_checks"))
+    assert {row.work_order_id: (row.kit_status, row.kit_rate) for row in found} == expected

@@ -24,3 +24,13 @@ CASES: list[tuple[list[RateCase], str | None]] = [
     ([("USER", "USER", "30", None, BEFORE, True), ("DEPT", "DEPT", "60", None, None, True)], "60"),
     ([("USER", "USER", "30", LONG_BEFORE, None, True), ("USER", "USER", "99", AFTER, None, True)], "30"),
 ]  # fmt: skip
+# what an hour of each kind counts; per day of a month its hours, the rate of that day and the kind of time; the money
+FACTORS = {"NORMAL": "1", "OVERTIME": "1.5", "WEEKEND": "2", "HOLIDAY": "3"}
+MONEY: list[tuple[list[tuple[str, str, str]], str]] = [
+    ([("8", "50", "NORMAL")], "400"),
+    ([("0.33", "33.33", "NORMAL")] * 3, "33.00"),  # 32.9967 rounded once, not 11.00 three times
+    ([("0.01", "33.33", "NORMAL")] * 3, "1.00"),  # 0.9999, not 0.33 three times
+    ([("0.5", "0.01", "HOLIDAY")], "0.02"),
+    ([("8", "50", "NORMAL"), ("2", "50", "OVERTIME"), ("8", "60", "WEEKEND"), ("8", "60", "HOLIDAY")], "2950"),
+    ([("0.05", "0.1", "NORMAL")], "0.01"),  # half a cent goes up
+]

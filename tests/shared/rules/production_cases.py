@@ -1,5 +1,7 @@
 """Both sides of every threshold of production plans, work reports and maintenance; rules and SQL run the same tables."""
 
+from datetime import date
+
 # status, progress, start and end (days from today), level
 PLANS: list[tuple[str, int, int, int, str | None]] = [
     ("EXECUTING", 79, -30, 7, "WARNING"),      # 79 % and 7 days left
@@ -39,6 +41,18 @@ MAINTENANCE: list[tuple[int, bool, str | None]] = [
     (-1, False, None), (0, False, None), (0, True, None), (1, False, "WARNING"), (6, False, "WARNING"), (7, False, "CRITICAL"),
     (400, False, "CRITICAL"), (1, True, "CRITICAL"), (6, True, "CRITICAL"), (7, True, "URGENT"),
 ]
+# days to the due date, whether that is told
+REMINDED: list[tuple[int, bool]] = [(left, left in (7, 3, 1, 0)) for left in range(-2, 10)]
+# planned date, last date, cycle in days, when it is due
+DUE_DATES: list[tuple[date | None, date | None, int | None, date | None]] = [
+    (date(2026, 3, 2), date(2026, 1, 31), 10, date(2026, 3, 2)), (None, date(2026, 1, 31), 30, date(2026, 3, 2)),
+    (None, None, 30, None), (None, date(2026, 1, 31), None, None), (date(2026, 3, 2), None, None, date(2026, 3, 2)),
+]  # fmt: skip
+# start and end of a plan (days from today), percent of its time that has passed
+ELAPSED: list[tuple[int, int, str]] = [
+    (0, 4, "0"), (-1, 3, "25"), (-2, 2, "50"), (-3, 1, "75"), (-4, 0, "100"), (-5, -1, "100"), (-40, -30, "100"), (30, 34, "0"),
+    (0, 0, "0"), (-1, -1, "100"), (1, 1, "0"), (-7, 1, "87.5"),
+]  # fmt: skip
 PLAN_PARAMS = {
     "min_progress": 80, "window_days": 7, "urgent_after_days": 7, "deviation_warning": 15, "deviation_critical": 30,
 }

@@ -20,7 +20,14 @@ CASES: list[tuple[list[Task], list[bool], str]] = [
     ([("DONE", 100, "1")], [False, False], "100"),
     ([("CANCELLED", 90, "1")], [], BEFORE),
     ([("CANCELLED", 90, "1")], [True, False, False], "33.33"),
+    ([("IN_PROGRESS", 1, "1"), ("TODO", 0, "199")], [], "0.01"),
     ([], [True, True, False], "66.67"),
+    ([], [True] + [False] * 31, "3.13"),
     ([], [True], "100"),
     ([], [False], "0"),
 ]
+# planned start and end (days from today), percent of the planned time that has gone
+PLANNED: list[tuple[int | None, int | None, str | None]] = [
+    (0, 10, "0"), (-3, 7, "30"), (-2, 1, "66.67"), (60, 70, "0"), (-40, -30, "100"), (0, 0, None), (7, 0, None), (None, 0, None), (0, None, None),
+    (-1, 15, "6.25"), (-1, 799, "0.13"), (-3, 797, "0.38"),
+]  # fmt: skip

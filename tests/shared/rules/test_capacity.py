@@ -1,17 +1,20 @@
 """Periods are the calendar's, sizes are rounded half up, growth needs both its limits."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Connection, literal, select
+from sqlalchemy import BigInteger, Connection, literal, select, text
 
+from shared.databases import aggregations as sums
 from shared.databases import sizes
 from shared.rules import capacity
-from tests.shared.rules.capacity_cases import GROWTH
+from tests.factories import Erp
+from tests.shared.rules.capacity_cases import CHANGES, FINAL, GROWTH
 
 MB = 1024 * 1024
+WEEK = capacity.period("WEEKLY", date(2026, 3, 1))
 
 
 @pytest.mark.parametrize(("size", "mb"), [(0, 0), (MB // 2 - 1, 0), (MB // 2, 1), (MB, 1), (MB * 3 // 2 - 1, 1), (MB * 3 // 2, 2)])
@@ -72,22 +75,46 @@ def test_current_periods_are_due_every_day_when_asked_for() -> None:
     assert [f"{p.kind} {p.start}" for p in found] == ["WEEKLY 2026-03-02", "QUARTERLY 2026-01-01"]
 
 
-@pytest.mark.parametrize(("points", "day", "final"), [
-    (7, "2026-03-02", True), (6, "2026-03-02", False), (6, "2026-03-03", False), (6, "2026-03-04", True), (0, "2026-03-04", True),
-    (7, "2026-02-28", False), (7, "2026-03-01", True),
-])
+@pytest.mark.parametrize(("points", "day", "final"), FINAL)
 def test_a_sum_is_final_when_it_is_whole_or_three_days_old(points: int, day: str, final: bool) -> None:
-    week = capacity.period("WEEKLY", date(2026, 3, 1))
-    assert capacity.is_final(week, points, date.fromisoformat(day)) is final
+    assert capacity.is_final(WEEK, points, date.fromisoformat(day)) is final
 
 
-@pytest.mark.parametrize(("now", "before", "percent", "trend"), [
-    ("10", None, None, None), ("10", "0", None, None), ("0", "0", None, None), ("105", "100", "5.00", "STABLE"),
-    ("105.01", "100", "5.01", "GROWING"), ("95", "100", "-5.00", "STABLE"), ("94.99", "100", "-5.01", "SHRINKING"),
-    ("0", "8", "-100.00", "SHRINKING"), ("1000000000", "0.01", "9999999999900.00", "GROWING"), ("1.005", "1", "0.50", "STABLE"),
-])
-def test_from_nothing_there_is_no_percentage(now: str, before: str | None, percent: str | None, trend: str | None) -> None:
+def test_the_sums_of_databases_and_instances_are_final_by_the_same_cases(db: Connection) -> None:
+    erp, ids = Erp(db), {}
+    for points in {points for points, *_ in FINAL}:
+        ids[points] = erp.db_instance()
+        for number in range(points):
+            erp.database_size(ids[points], WEEK.start + timedelta(days=number), 5, database_name="shop")
+            erp.instance_size(ids[points], WEEK.start + timedelta(days=number), 5)
+    for points, day, final in FINAL:
+        for statement, table in ((sums.databases, "database_size_aggregations"), (sums.instances, "instance_size_aggregations")):
+            db.execute(statement(WEEK, date.fromisoformat(day)))
+            said = db.execute(text(f"select is_final from belfry.{table} where instance_id = :id"), {"id": ids[points]}).scalar_one()
+            assert said is final, (points, day, table)
+
+
+@pytest.mark.parametrize(("now", "before", "percent", "trend"), CHANGES)
+def test_from_nothing_there_is_no_percentage(now: int, before: int | None, percent: str | None, trend: str | None) -> None:
     """And one above 1000 is no error (D-47)."""
     found = capacity.percent_of_change(Decimal(now), None if before is None else Decimal(before))
     assert found == (None if percent is None else Decimal(percent))
     assert capacity.trend(found) == trend
+
+
+def test_the_sums_of_databases_and_instances_change_by_the_same_cases(db: Connection) -> None:
+    """A database and an instance a case, measured yesterday and today."""
+    erp, today, expected = Erp(db), capacity.period("DAILY", date(2026, 3, 2)), {}
+    for now, before, percent, trend in CHANGES:
+        instance = erp.db_instance()
+        expected[instance] = (None if percent is None else Decimal(percent), trend)
+        for day, size in ((today.start, now), (capacity.previous(today).start, before)):
+            if size is not None:
+                erp.database_size(instance, day, size, database_name="shop")
+                erp.instance_size(instance, day, size)
+    for statement, columns in (
+        (sums.databases, "instance_id, size_change_percent, trend from belfry.database_size_aggregations"),
+        (sums.instances, "instance_id, total_change_percent, trend from belfry.instance_size_aggregations"),
+    ):
+        db.execute(statement(today, today.start))
+        assert {row[0]: tuple(row[1:]) for row in db.execute(text(f"select {columns}"))} == expected

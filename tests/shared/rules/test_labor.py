@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from shared.rules.labor import Rate, amount, period_before, rate_on
-from tests.shared.rules.labor_cases import CASES, DAY, RateCase
+from tests.shared.rules.labor_cases import CASES, DAY, FACTORS, MONEY, RateCase
 
 
 @pytest.mark.parametrize(("rates", "expected"), CASES)
@@ -24,6 +24,6 @@ def test_the_month_before_is_calculated(day: date, period: date) -> None:
 
 
 def test_money_is_rounded_once() -> None:
-    third = [(Decimal("0.33"), Decimal("33.33"), "NORMAL")] * 3
-    assert amount(third, {"NORMAL": Decimal(1)}) == Decimal("33.00")
-    assert amount([(Decimal("0.5"), Decimal("0.01"), "HOLIDAY")], {"HOLIDAY": Decimal(3)}) == Decimal("0.02")
+    factors = {kind: Decimal(factor) for kind, factor in FACTORS.items()}
+    for time, money in MONEY:
+        assert amount([(Decimal(hours), Decimal(rate), kind) for hours, rate, kind in time], factors) == Decimal(money)

@@ -4,8 +4,9 @@ from decimal import Decimal
 from operator import ge, gt, le, lt
 
 import pytest
-from sqlalchemy import Connection, Numeric, literal, select
+from sqlalchemy import Connection, Integer, Numeric, Text, literal, select
 
+from shared.alerts import shift_level
 from shared.erp import ladders
 from shared.rules.ladder import Ladder, Step
 from shared.rules.levels import LEVELS, shifted
@@ -42,16 +43,23 @@ def test_the_threshold_of_an_alert_is_the_limit_of_its_step(db: Connection) -> N
     assert list(db.execute(limits).one()) == [7, 3, None]
 
 
-@pytest.mark.parametrize(
-    ("level", "steps", "moved"),
-    [
-        ("INFO", -1, "INFO"),
-        ("INFO", 1, "WARNING"),
-        ("WARNING", 2, "URGENT"),
-        ("URGENT", 1, "URGENT"),
-        ("CRITICAL", -1, "WARNING"),
-    ],
-)
+MOVES = [
+    ("INFO", -1, "INFO"),
+    ("INFO", 0, "INFO"),
+    ("INFO", 1, "WARNING"),
+    ("WARNING", 2, "URGENT"),
+    ("URGENT", 1, "URGENT"),
+    ("CRITICAL", -1, "WARNING"),
+    ("URGENT", -9, "INFO"),
+]
+
+
+@pytest.mark.parametrize(("level", "steps", "moved"), MOVES)
 def test_a_level_moves_but_never_past_the_ends(level: str, steps: int, moved: str) -> None:
     assert shifted(level, steps) == moved
     assert moved in LEVELS
+
+
+def test_sql_moves_a_level_the_same_way(db: Connection) -> None:
+    moved = select(*(shift_level(literal(level, Text), literal(steps, Integer)) for level, steps, _ in MOVES))
+    assert list(db.execute(moved).one()) == [level for *_, level in MOVES]

@@ -1,14 +1,25 @@
 """The levels of production plans, silent work orders and maintenance; the jobs' own tests run the same cases in SQL."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import Connection, Integer, Numeric, literal, select
 
+from shared.erp import ladders
 from shared.rules.maintenance import due_date, is_reminded, overdue_level
 from shared.rules.production import elapsed_percent, plan_level, silence_ladder, start_ladder
 from tests.factories import TODAY
-from tests.shared.rules.production_cases import MAINTENANCE, PLAN_PARAMS, PLANS, SILENCE, UNBEGUN
+from tests.shared.rules.production_cases import (
+    DUE_DATES,
+    ELAPSED,
+    MAINTENANCE,
+    PLAN_PARAMS,
+    PLANS,
+    REMINDED,
+    SILENCE,
+    UNBEGUN,
+)
 
 
 @pytest.mark.parametrize(("status", "progress", "start", "end", "level"), PLANS)
@@ -19,10 +30,8 @@ def test_a_plan_is_told_by_its_end_and_by_its_line(status: str, progress: int, s
 
 
 def test_a_plan_is_never_before_its_start_nor_after_its_end() -> None:
-    first, last = date(2026, 3, 1), date(2026, 3, 5)
-    days = [elapsed_percent(first, last, date(2026, 3, day)) for day in range(1, 8)]
-    assert days == [0, 25, 50, 75, 100, 100, 100]
-    assert elapsed_percent(first, last, date(2026, 2, 1)) == 0
+    for start, end, percent in ELAPSED:
+        assert elapsed_percent(TODAY + timedelta(start), TODAY + timedelta(end), TODAY) == Decimal(percent), (start, end)
 
 
 @pytest.mark.parametrize(("hours", "level"), SILENCE)
@@ -35,17 +44,22 @@ def test_an_assigned_order_is_told_by_the_workdays_since_its_start(days: int, le
     assert start_ladder(1).answer(days) == level
 
 
+def test_sql_tells_silent_and_unbegun_orders_by_the_same_cases(db: Connection) -> None:
+    silent = [ladders.answer(silence_ladder(24, 72), literal(Decimal(hours), Numeric)) for hours, _ in SILENCE]
+    unbegun = [ladders.answer(start_ladder(1), literal(days, Integer)) for days, _ in UNBEGUN]
+    assert list(db.execute(select(*silent, *unbegun)).one()) == [level for _, level in [*SILENCE, *UNBEGUN]]
+
+
 @pytest.mark.parametrize(("days", "is_key", "level"), MAINTENANCE)
 def test_maintenance_is_told_by_its_days_overdue(days: int, is_key: bool, level: str | None) -> None:
     assert overdue_level(days, is_key=is_key, critical_days=7) == level
 
 
 def test_reminders_go_on_their_days_only() -> None:
-    assert [left for left in range(-2, 10) if is_reminded(left, (7, 3, 1, 0))] == [0, 1, 3, 7]
+    assert [left for left, reminded in REMINDED if reminded] == [0, 1, 3, 7]
+    assert all(is_reminded(left, (7, 3, 1, 0)) is reminded for left, reminded in REMINDED)
 
 
 def test_a_due_date_is_the_planned_one_or_the_last_one_plus_the_cycle() -> None:
-    first, later = date(2026, 1, 31), date(2026, 3, 2)
-    assert due_date(later, first, 10) == later
-    assert due_date(None, first, 30) == later
-    assert (due_date(None, None, 30), due_date(None, first, None)) == (None, None)
+    for planned, last, cycle, due in DUE_DATES:
+        assert due_date(planned, last, cycle) == due

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from shared.rules import workload
-from tests.shared.rules.workload_cases import CASES, Allocation, Task
+from tests.shared.rules.workload_cases import CASES, SHARED, Allocation, Task
 
 LADDER = workload.overload_ladder(110, 150, 200)
 
@@ -21,9 +21,9 @@ def test_a_load_is_told_by_its_share_of_the_standard_hours(
 
 
 def test_an_allocation_counts_by_the_workdays_that_it_shares() -> None:
-    assert workload.allocation_hours(5, 10, Decimal(30), Decimal(100)) == 15
-    assert workload.allocation_hours(5, 10, None, Decimal(50)) == 20
-    assert workload.allocation_hours(0, 0, Decimal(30), Decimal(100)) == 0  # a weekend
+    for _, _, shared, whole, planned, percent, hours in SHARED:
+        given = None if planned is None else Decimal(planned)
+        assert workload.allocation_hours(shared, whole, given, Decimal(percent)) == Decimal(hours)
 
 
 def test_nobody_without_working_hours_is_judged() -> None:

@@ -27,3 +27,10 @@ CASES: list[tuple[list[Task], list[Allocation], str | None]] = [
     ([50], [("88", "100"), (None, "10.01")], "WARNING"),
     ([], [("58.67", "100"), ("58.67", "100"), ("58.66", "100"), (None, "10")], None),
 ]
+# A booking's first and last day (of 2026; the window ends on 31 March), the workdays it shares with the window, all of its workdays, planned hours
+# or none, percent, the hours that count
+SHARED: list[tuple[str, str, int, int, str | None, str, str]] = [
+    ("03-30", "04-02", 2, 4, "30", "100", "15"), ("03-30", "04-02", 2, 4, None, "50", "8"), ("03-27", "03-30", 2, 2, "30", "50", "30"),
+    ("03-28", "03-29", 0, 0, "30", "100", "0"), ("03-28", "03-29", 0, 0, None, "100", "0"), ("04-01", "04-02", 0, 2, "30", "100", "0"),
+    ("03-31", "04-07", 1, 5, "40", "0", "8"), ("03-31", "03-31", 1, 1, None, "25", "2"),
+]  # fmt: skip
