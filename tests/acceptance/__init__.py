@@ -15,6 +15,7 @@ that does both has both. Each promise gets an untouched database, so a case is a
 **A promise that does not apply** needs a reason: `reasons={"<name of the promise>": "<kind>: <one sentence>"}`, the kind
 one of `asked.EXCUSES`, which also says which promises it may excuse. `"proved by test_name: ..."` excuses any promise and
 must name a test of the same module that proves it in the job's own way. An empty, unknown or unneeded reason fails.
+A rule that a job raises without an `AlertJob` needs one as well: `RULES_PROVED_HERE = {"<rule>": "proved by test_name: ..."}`.
 
 `cases` is what a module describes, `many` how it multiplies a row; the promises stand by what they are about: `ticks`,
 `alerts`, `failure`, `volume`; `asked` knows which of them a case is asked. No test of one job belongs here.

@@ -76,6 +76,7 @@ EXCUSES: Mapping[str, Sequence[Promise]] = {
     ],
 }
 _PROVED = re.compile(r"proved by (test_\w+): \S")
+_RAISES = re.compile(r'raise_alerts\(\s*run,\s*"(\w+)"')
 
 
 def promises(job: Case) -> list[Promise]:
@@ -101,3 +102,12 @@ def bad_reasons(job: Case, module: ModuleType) -> list[str]:
         elif asked[name] not in EXCUSES[kind]:
             wrong.append(f"{name}: '{kind}' is no reason for it, only for {[p.__name__ for p in EXCUSES[kind]]}")
     return wrong
+
+
+def unproved_rules(source: str, module: ModuleType) -> list[str]:
+    """The rules that a job's file raises, but that none of its cases and no reason speaks of."""
+    cased = {case.rule for case in module.CASES if isinstance(case, AlertJob)}
+    excused = getattr(module, "RULES_PROVED_HERE", {})
+    proofs = {rule: _PROVED.match(reason) for rule, reason in excused.items()}
+    proved = {rule for rule, proof in proofs.items() if proof and hasattr(module, proof[1])}
+    return sorted(set(_RAISES.findall(source)) - cased - proved)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.acceptance.cases import RowsJob
+from tests.acceptance.cases import AlertJob, RowsJob
 from tests.acceptance.many import copies_of_alerts, old_alert
 from tests.conftest import Perform, _forget_process_state
 from tests.evidence import messages
@@ -27,7 +27,31 @@ def _nine_o_clock(db: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     clock(db, NINE)
 
 
+def _dead(erp: Erp, day: date) -> int:
+    """Somebody whom a message reached on no channel; the alert's target is the channel, which has no number."""
+    return delivery(erp.conn, erp.user(), state="dead", reason="ladder", next_attempt_at=at(-30))
+
+
+def _again(db: Connection, lost: int) -> None:
+    db.execute(text("update belfry.notification_deliveries set state = 'sent' where id = :id"), {"id": lost})
+
+
+def _grave(db: Connection, lost: int) -> None:
+    db.execute(text("update belfry.notifications set severity = 'CRITICAL'"))
+
+
+_FEW = "few rows: a channel is told once, and there are four"
 CASES = [
+    AlertJob(
+        JOB, "NOTIFY_FAILED", clock="09:15", every=timedelta(hours=1), violate=_dead, clear=_again, worsen=_grave,
+        multiply=lambda db, target, n: None,
+        reasons={
+            "a_row_that_cannot_be_judged_is_listed_and_the_others_are_done": "all can be judged: a delivery is dead or is not",
+            "the_business_day_begins_at_local_midnight": "no day: what died within a day is told now",
+            "the_number_of_statements_does_not_depend_on_the_rows": _FEW,
+            "fifty_thousand_rows_are_done_within_the_jobs_timeout": _FEW,
+        },
+    ),
     RowsJob(
         JOB, clock="09:15", every=timedelta(hours=1),
         arrange=old_alert,

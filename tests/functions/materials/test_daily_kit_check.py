@@ -78,6 +78,12 @@ CASES = [
         JOB, "KIT_RATE_LOW", clock="06:00", violate=_violate, clear=_clear, worsen=_worsen, spoil=_spoil,
         multiply=copies_of(work_orders, "work_order_no"),
     ),
+    AlertJob(
+        JOB, "KIT_NO_BOM", clock="06:00", spoil=_spoil, multiply=copies_of(work_orders, "work_order_no"),
+        violate=lambda erp, day: erp.work_order(plan_start_date=day + timedelta(days=7)),
+        clear=lambda db, target: db.execute(text("update erp.work_orders set status = 'COMPLETED' where id = :o"), {"o": target}),
+        reasons={"a_worse_level_upgrades_the_same_alert_and_tells_once": "one level: a missing bill is a warning"},
+    ),
 ]  # fmt: skip
 
 

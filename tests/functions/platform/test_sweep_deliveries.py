@@ -90,6 +90,9 @@ def waiting(db: Connection, user: int, n: int = 1) -> int:
     return first
 
 
+RULES_PROVED_HERE = {
+    "NOTIFY_FAILED": "proved by test_a_broken_channel_is_reported_and_its_recovery_too: the hourly audit keeps its promises",
+}
 CASES = [
     RowsJob(
         JOB, clock="09:00", every=timedelta(minutes=1),

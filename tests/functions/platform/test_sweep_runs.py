@@ -57,6 +57,9 @@ def more_killed(db: Connection, target: int, n: int) -> None:
     )
 
 
+RULES_PROVED_HERE = {
+    "JOB_FAILED": "proved by test_an_incident_is_told_first_reminded_and_its_end_is_told: its target is a job, it reminds",
+}
 CASES = [
     RowsJob(
         "sweep_runs", clock="09:30", every=timedelta(minutes=1),
