@@ -58,5 +58,5 @@ def a_rule_that_is_switched_off_says_nothing_and_touches_no_alert(
     db.execute(text("update belfry.alert_rules set is_enabled = false where rule_code = :code"), {"code": job.rule})
     job.clear(db, target)
     job.violate(erp, job.day)
-    assert perform(job.job_id, job.at(1))["state"] == "succeeded"
+    assert perform(job.job_id, job.at(1))["state"] == job.ends
     assert job.made(db) == before

@@ -19,10 +19,12 @@ class _Ticks:
     """When the case's ticks are: `clock` (local time) of `day`, then every `every`.
 
     That must be a tick of the job's own schedule: a weekly or monthly job says which day, an hourly one another `every`. `around(db)` is entered around the whole promise: a server that must answer, settings, what the clock needs.
+    `ends` is the state of a run over the case's row: `partial` where the row itself is what could not be read.
     `reasons` says per promise why it does not apply.
     """
 
     clock: str
+    ends: str = "succeeded"
     day: date = TODAY
     every: timedelta = timedelta(days=1)
     around: Callable[[Connection], AbstractContextManager[Any]] = lambda db: nullcontext()
