@@ -55,15 +55,24 @@ def _asked_by(path: Path, module: ast.Module) -> Iterator[tuple[tuple[str, str],
                     names[alias.asname or alias.name] = (stem, alias.name)
                 elif alias.name.endswith("_cases"):
                     modules[alias.asname or alias.name] = alias.name
+    kept = {  # a table may stand in a constant of its own
+        target.id: list(_named(node.value, names, modules))
+        for node in module.body if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)
+    }  # fmt: skip
     for test in module.body:
-        if not isinstance(test, ast.FunctionDef) or not test.name.startswith("test_"):
-            continue
-        database = bool(DATABASE & {argument.arg for argument in test.args.args})
-        for node in ast.walk(test):
-            if isinstance(node, ast.Name) and node.id in names:
-                yield names[node.id], database
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
-                yield (modules[node.value.id], node.attr), database
+        if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
+            database = bool(DATABASE & {argument.arg for argument in test.args.args})
+            said = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}
+            for table in [*_named(test, names, modules), *(table for name in said & kept.keys() for table in kept[name])]:
+                yield table, database
+
+
+def _named(where: ast.AST, names: dict[str, tuple[str, str]], modules: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(where):
+        if isinstance(node, ast.Name) and node.id in names:
+            yield names[node.id]
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            yield modules[node.value.id], node.attr
 
 
 @pytest.mark.parametrize(("module", "table"), ALL)
