@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Integer, Row, Text, column, text
@@ -67,7 +68,9 @@ _RETRY = text("select belfry.retry_deliveries(cast(:execution as uuid))")
 _TAKE = text("select id, topic, attributes, payload from belfry.take_outbox(:limit)")
 _COUNTED = text("""
   select channel || '_' || case when state = 'delivered' then 'sent' else state end as name, count(*)::int as n
-  from belfry.notification_deliveries where created_at > belfry.clock() - make_interval(hours => :hours)
+  from belfry.notification_deliveries
+  where created_at >= cast(:now as timestamptz) - make_interval(hours => :hours)
+    and created_at < cast(:now as timestamptz)
   group by 1 order by 1""").columns(column("name", Text), column("n", Integer))
 
 
@@ -136,6 +139,9 @@ def take_outbox(db: Connection, limit: int) -> list[OutboxMessage]:
     return [OutboxMessage(str(r.id), r.topic, r.attributes, r.payload) for r in db.execute(_TAKE, {"limit": limit})]
 
 
-def counted_by_channel(db: Connection, hours: int) -> dict[str, int]:
-    """The deliveries of the last hours by channel and state, e.g. {"email_sent": 12, "email_dead": 1}."""
-    return {row.name: row.n for row in db.execute(_COUNTED, {"hours": hours})}
+def counted_by_channel(db: Connection, now: datetime, hours: int) -> dict[str, int]:
+    """The deliveries of the hours before `now` by channel and state, e.g. {"email_sent": 12, "email_dead": 1}.
+
+    From tick to tick every delivery is counted in one hour, what the run itself writes in the next.
+    """
+    return {row.name: row.n for row in db.execute(_COUNTED, {"now": now, "hours": hours})}

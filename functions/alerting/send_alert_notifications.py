@@ -19,4 +19,4 @@ def send_alert_notifications(run: Run) -> None:
     raise_alerts(run, "NOTIFY_FAILED", untold.failing_channels(), scanned=untold.all_channels())
     told = fan_out_waiting(run.db)
     run.outbox += told.outbox
-    run.count(deliveries=told.deliveries, **deliveries.counted_by_channel(run.db, run.params["report_hours"]))
+    run.count(deliveries=told.deliveries, **deliveries.counted_by_channel(run.db, run.now, run.params["report_hours"]))

@@ -149,8 +149,8 @@ def released(db: Connection, now: datetime) -> tuple[dict[int, str], dict[tuple[
 
 
 def counted(db: Connection, now: datetime) -> dict[str, int]:
-    """The last hour's deliveries by channel and state."""
+    """The deliveries of the hour before the tick by channel and state."""
     names = {"delivered": "sent"}
-    lately = [d for d in Rows(db).notification_deliveries if d.created_at > now - HOUR]
+    lately = [d for d in Rows(db).notification_deliveries if now - HOUR <= d.created_at < now]
     return dict(Counter(f"{d.channel}_{names.get(d.state, d.state)}" for d in lately))
 

@@ -188,7 +188,8 @@ def test_the_hours_counts_of_each_channel_are_the_runs_counters(db: Connection, 
     reader = Erp(db).user()
     for state in ("sent", "delivered", "dead"):
         delivery(db, reader, state=state, created_at=at(-30))
-    delivery(db, reader, channel="system", state="sent", created_at=at(-59))
+    delivery(db, reader, channel="system", state="sent", created_at=at(-60))
+    delivery(db, reader, channel="system", state="sent", created_at=at(0))  # the next hour's
     delivery(db, reader, channel="system", state="sent", created_at=at(-61))
     counters = audit(perform)["counters"]
     assert {k: v for k, v in counters.items() if k.startswith(("email", "system"))} == {
