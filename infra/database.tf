@@ -64,19 +64,12 @@ resource "google_sql_database" "belfry" {
 }
 
 # Write-only: the password goes to Cloud SQL and nowhere else. Its version here is the secret's, so that the number in
-# the tfvars rotates both.
-resource "google_sql_user" "app" {
-  name                = "belfry_app"
-  instance            = google_sql_database_instance.this.name
-  password_wo         = var.database_app_password
-  password_wo_version = var.database_password_versions.app
-  deletion_policy     = "ABANDON" # it owns rights on tables; it goes with the instance
-}
-
+# the tfvars rotates both. The functions' own role is not here: Cloud SQL makes every user a member of cloudsqlsuperuser,
+# so `migrate` makes that one, with no right but those on its tables (shared/migrating.py).
 resource "google_sql_user" "migrator" {
   name                = "belfry_migrator"
   instance            = google_sql_database_instance.this.name
   password_wo         = var.database_migrator_password
   password_wo_version = var.database_password_versions.migrator
-  deletion_policy     = "ABANDON"
+  deletion_policy     = "ABANDON" # it owns every table; it goes with the instance
 }

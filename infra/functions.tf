@@ -7,7 +7,7 @@ locals {
       BELFRY_URL           = local.urls["console"]
       BELFRY_AUDIENCE      = id == "console" ? local.console_audience : local.urls[id]
       BELFRY_CALLERS       = join(" ", sort(local.callers[id]))
-      DATABASE_URL         = "postgresql://${function.class == "migrate" ? google_sql_user.migrator.name : google_sql_user.app.name}@${google_sql_database_instance.this.private_ip_address}:5432/${google_sql_database.belfry.name}"
+      DATABASE_URL         = "postgresql://${function.class == "migrate" ? google_sql_user.migrator.name : "belfry_app"}@${google_sql_database_instance.this.private_ip_address}:5432/${google_sql_database.belfry.name}"
       DB_POOL_SIZE         = max(1, function.pool - 1)
       DB_POOL_OVERFLOW     = min(1, function.pool - 1)
       LOG_LEVEL            = var.log_level

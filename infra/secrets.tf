@@ -5,7 +5,7 @@ locals {
     {
       database-app-password = {
         version = var.database_password_versions.app
-        classes = setsubtract(values(local.classes), ["migrate"])
+        classes = toset(values(local.classes)) # migrate, too: it gives the password to the role
       }
       database-migrator-password = {
         version = var.database_password_versions.migrator
@@ -24,6 +24,7 @@ locals {
   # Which environment variable of a function is which secret.
   secret_environment = { for id, function in local.functions : id => merge(
     { DATABASE_PASSWORD = function.class == "migrate" ? "database-migrator-password" : "database-app-password" },
+    id == "migrate" ? { DATABASE_APP_PASSWORD = "database-app-password" } : {},
     id == "notify_email" && var.email.enabled ? { EMAIL_PASSWORD = "email-password" } : {},
     { for name, secret in var.secret_environment : name => lower(replace(name, "_", "-")) if contains(secret.functions, id) },
   ) }

@@ -103,16 +103,8 @@ variable "deletion_protection" {
   default     = true
 }
 
-variable "database_app_password" {
-  description = "Password of the functions' user; `make deploy` reads it from Secret Manager. In no plan and no state."
-  type        = string
-  default     = null
-  sensitive   = true
-  ephemeral   = true
-}
-
 variable "database_migrator_password" {
-  description = "Password of the user that owns the schema; as above."
+  description = "Password of the user that owns the schema; `make deploy` reads it from Secret Manager. In no plan and no state."
   type        = string
   default     = null
   sensitive   = true

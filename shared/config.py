@@ -188,3 +188,14 @@ def credential(ref: str) -> str:
     if not secret or secret != secret.strip():
         raise ConfigError(f"{name} must be set, without white space around it")
     return secret
+
+
+def app_password() -> str | None:
+    """DATABASE_APP_PASSWORD, what functions log in with: `migrate` gives it to their role. None: they need none here.
+
+    Raises ConfigError naming the variable where it is missing in the cloud, empty, or has white space around it.
+    """
+    password = os.environ.get("DATABASE_APP_PASSWORD")
+    if (password is None and config().in_cloud) or password == "" or (password or "").strip() != (password or ""):
+        raise ConfigError("DATABASE_APP_PASSWORD must be set, without white space around it")
+    return password

@@ -6,6 +6,7 @@ A migration only widens (expand/contract): older code goes on working on a newer
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ _GRANTS = text(f"""
       end loop;
     end if;
   end $$""")  # noqa: S608  a constant of this file
+_MAKE_ROLE = f"""
+  do $$ begin
+    create role {APP_ROLE};
+  exception when duplicate_object or unique_violation then null;
+  end $$"""
 _one_at_a_time = threading.Lock()  # of this process: Alembic keeps its context in a module; others wait in the database
 
 
@@ -88,11 +94,27 @@ def migrate(database_url: str, to: str | None = None, *, migrations: Path = MIGR
     return Migrated(before, after, known[start : known.index(after) + 1])
 
 
-def grant(database_url: str) -> None:
-    """What functions may do with the tables that are there now."""
+def grant(database_url: str, app_password: str | None = None) -> None:
+    """What functions may do with the tables that are there now.
+
+    With `app_password` the role they log in as is made, or gets that password. It is made here and not by Cloud SQL,
+    whose users are all members of cloudsqlsuperuser.
+    """
     engine = new_engine(database_url, socket_timeout=60)
     try:
         with engine.connect() as connection:
+            if app_password:
+                connection.exec_driver_sql(_MAKE_ROLE)
+                connection.exec_driver_sql(f"alter role {APP_ROLE} login password '{_verifier(app_password)}'")
             connection.execute(_GRANTS)
     finally:
         engine.dispose()
+
+
+def _verifier(password: str) -> str:
+    """What Postgres keeps of a password, so that the password itself is in no statement and in no log."""
+    from scramp import ScramMechanism
+
+    salt, stored, server, rounds = ScramMechanism("SCRAM-SHA-256").make_auth_info(password, iteration_count=4096)
+    texts = [b64encode(part).decode() for part in (salt, stored, server)]
+    return f"SCRAM-SHA-256${rounds}:{texts[0]}${texts[1]}:{texts[2]}"

@@ -9,7 +9,7 @@ from flask import Request, Response
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from shared import db, identity, logs, migrating, schedule
-from shared.config import config
+from shared.config import app_password, config
 from shared.errors import InvalidRequest
 from shared.jobs import refusal
 from shared.trigger import read_json
@@ -29,9 +29,9 @@ def migrate(request: Request) -> Response:
         caller = identity.caller(request.headers.get("Authorization"), function="migrate", now=schedule.now())
         if caller.partition("@")[0] in MACHINES:
             raise InvalidRequest(403, "caller_not_allowed", "people migrate, not machines", field="Authorization")
-        url = config().database_url
+        url, password = config().database_url, app_password()
         done = migrating.migrate(url, _revision(request))
-        migrating.grant(url)
+        migrating.grant(url, password)
         logs.event("migrated", caller=caller, **done.as_dict())
         return _answer(200, done.as_dict())
     except InvalidRequest as error:

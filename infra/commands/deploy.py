@@ -28,8 +28,8 @@ FIRST = (
     "google_artifact_registry_repository_iam_member.builder",
     "google_project_iam_member.builder",
 )
-# The database with its users, and the one function that changes it.
-SECOND = ("google_sql_user.app", "google_sql_user.migrator", "google_sql_database.belfry", 'module.function["migrate"]')
+# The database with its owner, and the one function that changes it.
+SECOND = ("google_sql_user.migrator", "google_sql_database.belfry", 'module.function["migrate"]')
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,8 +64,8 @@ def _deploy(google: Google, terraform: Terraform, told: Mapping[str, Any], *, ch
 
     say("the database and its migrations")
     if changes:
-        passwords = secrets.passwords(google, environment, told["secret_versions"])
-        terraform = replace(terraform, secret_variables=passwords)
+        password = secrets.value(google, environment, secrets.MIGRATOR, told["secret_versions"][secrets.MIGRATOR])
+        terraform = replace(terraform, secret_variables={"database_migrator_password": password})
         terraform.apply_only(SECOND)
     migrate = told["migrate_uri"]
     token = tokens.for_function(google, environment, migrate)

@@ -11,11 +11,8 @@ from infra.deploying.environment import Environment
 from infra.deploying.google import Google
 
 HOST = "secretmanager.googleapis.com"
-# Secret -> Terraform's variable for its value. Nobody needs to know these, so nobody has to think them up.
-OURS = {
-    "database-app-password": "database_app_password",
-    "database-migrator-password": "database_migrator_password",
-}
+MIGRATOR = "database-migrator-password"
+OURS = ("database-app-password", MIGRATOR)  # nobody needs to know these, so nobody has to think them up
 
 
 def fill(google: Google, environment: Environment, versions: Mapping[str, int]) -> list[str]:
@@ -47,13 +44,10 @@ def fill(google: Google, environment: Environment, versions: Mapping[str, int]) 
     return list(missing)
 
 
-def passwords(google: Google, environment: Environment, versions: Mapping[str, int]) -> dict[str, str]:
-    """Terraform's variables with the database passwords in force."""
-    found = {}
-    for one, variable in OURS.items():
-        said = google.ask("GET", HOST, f"{_version(environment, one, versions[one])}:access") or {}
-        found[variable] = base64.b64decode(said["payload"]["data"]).decode()
-    return found
+def value(google: Google, environment: Environment, secret: str, version: int) -> str:
+    """What a version of a secret says."""
+    said = google.ask("GET", HOST, f"{_version(environment, secret, version)}:access") or {}
+    return base64.b64decode(said["payload"]["data"]).decode()
 
 
 def _enabled(google: Google, environment: Environment, secret: str, version: int) -> bool:

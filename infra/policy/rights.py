@@ -10,7 +10,7 @@ from infra.policy.plan import UNKNOWN, Plan, Resource
 # Whoever publishes after a commit, and whoever starts runs.
 JOBS = ("job", "sweeper", "databases", "integration")
 KICKERS = ("scheduler", "sweeper", "dispatcher", "console")
-WITH_DATABASE = (*JOBS, "dispatcher", "console", "channel")
+WITH_DATABASE = (*JOBS, "dispatcher", "console", "channel", "migrate")
 
 Right = tuple[str, str, str]  # (who, role, on what)
 ALLOWED: frozenset[Right] = frozenset(

@@ -165,7 +165,8 @@ def cloud(
     with zipfile.ZipFile(archive.build("migrate", tmp_path)) as packed:
         packed.extractall(alone)
     settings = {"DATABASE_URL": empty_database, "K_SERVICE": "migrate", "GOOGLE_CLOUD_PROJECT": PROJECT,
-                "BELFRY_CALLERS": OPERATOR, "BELFRY_AUDIENCE": address("migrate")}  # fmt: skip
+                "BELFRY_CALLERS": OPERATOR, "BELFRY_AUDIENCE": address("migrate"),
+                "DATABASE_APP_PASSWORD": "what functions log in with"}  # fmt: skip
     with ExitStack() as stack:
         scheduler = stack.enter_context(scheduling())
         migrate = stack.enter_context(served("migrate", alone, {**settings, "PYTHONDONTWRITEBYTECODE": "1"}))

@@ -145,7 +145,7 @@ BROKEN: list[tuple[str, Callable[[Shown], None]]] = [
     ("every_function_has_its_password", _set(JOB, "service_config.0.secret_environment_variables", [])),
     ("nothing_secret_is_written_down", _set(JOB, ENVIRONMENT, {"DATABASE_PASSWORD": "x", "DB_POOL_SIZE": "1", "DB_POOL_OVERFLOW": "1"})),
     ("nothing_secret_is_written_down", _set(JOB, ENVIRONMENT, {"DATABASE_URL": "postgresql://u:p@h/d", "DB_POOL_SIZE": "1", "DB_POOL_OVERFLOW": "1"})),
-    ("nothing_secret_is_written_down", _set("google_sql_user.app", "password", "x")),
+    ("nothing_secret_is_written_down", _set("google_sql_user.migrator", "password", "x")),
     ("rights_are_on_the_list", _set(INVOKER, "members", ["serviceAccount:belfry-job@p-belfry.iam.gserviceaccount.com"])),
     ("rights_are_on_the_list", _set('google_project_iam_member.builder["roles/logging.logWriter"]', "role", "roles/editor")),
     ("rights_are_on_the_list", _set("google_project_iam_member.console_scheduler", "member", "user:somebody@example.com")),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +13,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from scramp import ScramMechanism
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from infra.local.oidc import Signer
 from infra.local.postgres import connection
 from shared import config, db, migrating
+from shared.errors import ConfigError
 from tests.conftest import load_function, request_to
 from tests.processes import eventually, free_port
 
@@ -195,6 +199,40 @@ def test_functions_may_read_and_write_what_the_migrator_made_and_not_change_it(e
             connection.execute(text("drop table belfry.audit_log"))
         assert db.sqlstate(refused.value) == "42501"
     app.dispose()
+
+
+def test_the_functions_role_gets_its_password_and_postgres_only_a_proof_of_it(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for password in ("what functions log in with", "and from tomorrow"):
+        monkeypatch.setenv("DATABASE_APP_PASSWORD", password)
+        assert migrate()[0] == 200
+        ((login, kept, groups),) = run(empty, f"""select r.rolcanlogin, r.rolpassword,
+            array(select roleid::regrole::text from pg_auth_members where member = r.oid)
+            from pg_authid r where r.rolname = '{migrating.APP_ROLE}'""")  # fmt: skip
+        assert (login, groups) == (True, [])
+        found = re.fullmatch(r"SCRAM-SHA-256\$(\d+):(.+)\$(.+):(.+)", kept)
+        assert found, kept
+        rounds, salt, stored, server = found.groups()
+        proof = ScramMechanism("SCRAM-SHA-256").make_auth_info(password, int(rounds), base64.b64decode(salt))
+        assert proof[1:3] == (base64.b64decode(stored), base64.b64decode(server))
+
+
+@pytest.mark.parametrize("password", [None, "", " CANARY-7f3"])
+def test_in_the_cloud_it_does_not_begin_without_a_password_to_give(
+    empty: str, monkeypatch: pytest.MonkeyPatch, password: str | None
+) -> None:
+    assert config.app_password() is None  # locally everybody is who they say they are
+    if password is not None:
+        monkeypatch.setenv("DATABASE_APP_PASSWORD", password)
+    monkeypatch.delenv("BELFRY_LOCAL_CLOCK", raising=False)
+    for name in ("K_SERVICE", "BELFRY_CALLERS", "GOOGLE_CLOUD_PROJECT"):
+        monkeypatch.setenv(name, "migrate")
+    monkeypatch.setenv("BELFRY_AUDIENCE", "https://migrate.run.app")
+    config.config.cache_clear()
+    with pytest.raises(ConfigError, match="DATABASE_APP_PASSWORD must be set") as refused:
+        config.app_password()
+    assert "CANARY" not in str(refused.value)
 
 
 def test_functions_make_and_drop_the_months_of_a_table_and_nothing_else_of_it(empty: str) -> None:

@@ -16,8 +16,8 @@ from tests.infra.terraform.workspace import TerraformFailed, Workspace
 ROOT = Path(__file__).resolve().parents[3]
 PARTS = ("cron.yaml", "functions", "infra", "requirements.txt", "shared")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", ".build", ".terraform*", "*.tfstate*", "*.tfplan")
-# What no .tfvars holds: the passwords of a deployment that nobody will ever log in to.
-SECRETS = ("-var=database_app_password=app", "-var=database_migrator_password=migrator")
+# What no .tfvars holds: the password of a database that nobody will ever log in to.
+SECRETS = ("-var=database_migrator_password=migrator",)
 
 
 def variables(environment: str) -> tuple[str, ...]:
