@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from shared import environment
 from shared.errors import ConfigError
 
 CHANNELS = ("system", "email", "wechat", "sms")
@@ -132,23 +135,7 @@ def read(env: Mapping[str, str]) -> Config:
         r.errors.append("DATABASE_URL must be set, in the form postgresql://user:password@host:port/database")
     if config.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
         r.errors.append("LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
-    if config.email_enabled:
-        r.errors += [
-            f"{name} must be set when EMAIL_ENABLED is true"
-            for name in ("EMAIL_SMTP_SERVER", "EMAIL_FROM")
-            if not r.env.get(name, "").strip()
-        ]
-    if in_cloud:
-        r.errors += [
-            f"{name} must not be set in the cloud"
-            for name in ("BELFRY_LOCAL_CLOCK", "BELFRY_VIEW_TOKEN", "BELFRY_MANAGE_TOKEN")
-            if r.env.get(name)
-        ]
-        r.errors += [
-            f"{name} must be set in the cloud"
-            for name in ("BELFRY_CALLERS", "BELFRY_AUDIENCE", "GOOGLE_CLOUD_PROJECT")
-            if not r.env.get(name, "").strip()
-        ]
+    r.errors += environment.complaints(env, email=config.email_enabled, wechat=config.wechat_enabled)
     for name, token in (("BELFRY_VIEW_TOKEN", config.view_token), ("BELFRY_MANAGE_TOKEN", config.manage_token)):
         if token and len(token) < 32:
             r.errors.append(f"{name} must have at least 32 characters")
@@ -176,6 +163,21 @@ def _database_url(r: _Reader) -> str:
 def config() -> Config:
     """The settings of this process."""
     return read(os.environ)
+
+
+def at_start() -> None:
+    """Ends a function's server before it serves (exit 1), with one line that names everything that is wrong.
+
+    The environment is read once an instance: a rotated secret arrives with the next revision.
+    """
+    if "FUNCTION_TARGET" not in os.environ:  # somebody else imported the function
+        return
+    try:
+        config()
+    except ConfigError as error:
+        line = {"severity": "CRITICAL", "event": "environment_refused", "message": str(error)}
+        print(json.dumps(line, ensure_ascii=False), file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
 
 
 def credential(ref: str) -> str:

@@ -27,8 +27,8 @@ from shared.config import config
 from shared.errors import InvalidText, Unavailable
 
 # Worth another try later: connection, resources, shutdown, lock and statement timeouts, serialization, deadlock, disk,
-# read-only.
-_RETRYABLE = ("08", "53", "57", "40001", "40P01", "55P03", "25006")
+# read-only, a password that was rotated before the revision that knows the new one.
+_RETRYABLE = ("08", "28", "53", "57", "40001", "40P01", "55P03", "25006")
 
 
 def sqlalchemy_url(url: str) -> URL:

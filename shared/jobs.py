@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import db, executions, logs, trigger
-from shared.config import config
+from shared.config import at_start, config
 from shared.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -49,6 +49,7 @@ def job(body: Callable[[Run], None]) -> Callable[[Request], Response]:
     The function's name is its id. Bodies raise to fail; PermanentError says that trying again will not help.
     """
     function = body.__name__
+    at_start()
 
     def entrance(request: Request) -> Response:
         logs.clear()

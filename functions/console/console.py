@@ -2,6 +2,10 @@
 
 from flask import Request, Response
 
+from shared.config import at_start
+
+at_start()
+
 
 def console(request: Request) -> Response:
     """Hand the request to the console's own application."""

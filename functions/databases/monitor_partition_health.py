@@ -15,9 +15,7 @@ def monitor_partition_health(run: Run) -> None:
     """Make at once what is missing, mirror the catalog, and tell the DBA what is still wrong."""
     ahead, largest = run.params["ahead_months"], run.params["largest_gb"]
     day = run.biz_date
-    months = [
-        (table.name, month) for table in _tables(run) for month in rules.missing(table, day, ahead)
-    ]
+    months = [(table.name, month) for table in _tables(run) for month in rules.missing(table, day, ahead)]
     made = run.db.execute(partitions.make(months)).all()
     refused = {(row.parent_table, row.month): row.detail for row in made if row.outcome == "failed"}
     for (parent, month), why in refused.items():
@@ -31,10 +29,15 @@ def monitor_partition_health(run: Run) -> None:
         why = {month: said for (parent, month), said in refused.items() if parent == table.name}
         found = rules.problems(table, day, ahead, largest, why)
         if level := rules.level(found):
-            judged.append({
-                "target_no": table.name, "target_name": table.name.split(".")[1], "level": level,
-                "facts": {"problems": [_fact(problem) for problem in found]}, "trigger_value": len(found),
-            })
+            judged.append(
+                {
+                    "target_no": table.name,
+                    "target_name": table.name.split(".")[1],
+                    "level": level,
+                    "facts": {"problems": [_fact(problem) for problem in found]},
+                    "trigger_value": len(found),
+                }
+            )
     run.count(checked=len(tables))
     scanned = partitions.tables([table.name for table in tables])
     raise_alerts(run, "PARTITION_MISSING", partitions.violations(judged), scanned=scanned)

@@ -15,7 +15,5 @@ def check_overdue_receivable_alerts(run: Run) -> None:
     run.data_defects(receivables.contradictions())
 
     overdue = receivables.overdue(run.biz_date, **run.params)
-    raise_alerts(
-        run, "OVERDUE_RECEIVABLE", overdue, scanned=receivables.judged(), present=receivables.present()
-    )
+    raise_alerts(run, "OVERDUE_RECEIVABLE", overdue, scanned=receivables.judged(), present=receivables.present())
     notify(run, "DIGEST_RECEIVABLE", receivables.by_customer(run.biz_date, run.now))

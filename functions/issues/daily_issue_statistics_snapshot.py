@@ -13,9 +13,7 @@ def daily_issue_statistics_snapshot(run: Run) -> None:
     day, midnight = run.biz_date - timedelta(days=1), time()
     ends = datetime.combine(run.biz_date, midnight, run.time_zone)
     begins = datetime.combine(day, midnight, run.time_zone)
-    rolling_from = datetime.combine(
-        run.biz_date - timedelta(days=run.params["rolling_days"]), midnight, run.time_zone
-    )
+    rolling_from = datetime.combine(run.biz_date - timedelta(days=run.params["rolling_days"]), midnight, run.time_zone)
     period = Period(day, begins, ends, rolling_from)
 
     run.items_failed(issue_statistics.unjudgeable(period))

@@ -17,9 +17,14 @@ def daily_spec_match_check(run: Run) -> None:
     counted = run.db.execute(spec_lines.counted()).one()
     kept = run.db.execute(spec_matches.keep(_judged(run, limits), run.now, run.id)).one()
     run.count(
-        checked=counted.lines, without_material=counted.without_material, projects_without_requirements=counted.silent,
-        rechecked=kept.matched + kept.mismatched + kept.unknown, matched=kept.matched, mismatched=kept.mismatched,
-        unknown=run.db.execute(spec_matches.unknown()).scalar_one(), dropped=kept.dropped,
+        checked=counted.lines,
+        without_material=counted.without_material,
+        projects_without_requirements=counted.silent,
+        rechecked=kept.matched + kept.mismatched + kept.unknown,
+        matched=kept.matched,
+        mismatched=kept.mismatched,
+        unknown=run.db.execute(spec_matches.unknown()).scalar_one(),
+        dropped=kept.dropped,
     )
     run.items_failed(spec_lines.unjudgeable())
 
@@ -45,8 +50,11 @@ def _judged(run: Run, limits: Limits) -> list[dict[str, Any]]:
         if match:
             both = f"{row.line_hash}{hashes[match.requirement.id]}".encode()
             answer |= {
-                "requirement_id": match.requirement.id, "status": match.status, "score": match.score,
-                "differences": match.differences, "input_hash": hashlib.sha256(both).hexdigest(),
+                "requirement_id": match.requirement.id,
+                "status": match.status,
+                "score": match.score,
+                "differences": match.differences,
+                "input_hash": hashlib.sha256(both).hexdigest(),
                 "candidates_hash": row.candidates_hash,
             }
         found.append(answer)

@@ -13,8 +13,12 @@ def generate_shortage_alerts(run: Run) -> None:
 
     listed = run.db.execute(shortages.refresh(window, run.now, run.id)).one()
     run.count(
-        checked=listed.orders, calculated=listed.calculated, shortages_opened=listed.opened,
-        shortages_refreshed=listed.refreshed, shortages_resolved=listed.resolved, shortages_cancelled=listed.cancelled,
+        checked=listed.orders,
+        calculated=listed.calculated,
+        shortages_opened=listed.opened,
+        shortages_refreshed=listed.refreshed,
+        shortages_resolved=listed.resolved,
+        shortages_cancelled=listed.cancelled,
     )
     run.items_failed(shortage_alerts.unjudgeable(window))
     run.data_defects(shortage_alerts.defects(window))

@@ -4,6 +4,9 @@ from flask import Request, Response
 
 from shared import push
 from shared.channels import system
+from shared.config import at_start
+
+at_start()
 
 
 def notify_system(request: Request) -> Response:

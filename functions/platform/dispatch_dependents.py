@@ -8,9 +8,11 @@ from flask import Request, Response
 from sqlalchemy import Connection
 
 from shared import dependents, kicks, push
+from shared.config import at_start
 from shared.envelope import Finished, parse_event
 
 MOST = 100
+at_start()
 
 
 def dispatch_dependents(request: Request) -> Response:

@@ -9,13 +9,14 @@ from flask import Request, Response
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from shared import db, identity, logs, migrating, schedule
-from shared.config import app_password, config
+from shared.config import app_password, at_start, config
 from shared.errors import InvalidRequest
 from shared.jobs import refusal
 from shared.trigger import read_json
 
 MAX_BODY = 1024
 MACHINES = ("scheduler", "pubsub")  # the accounts that ring and push
+at_start()
 
 
 def migrate(request: Request) -> Response:

@@ -19,7 +19,10 @@ def sales_reminder_scan(run: Run) -> None:
         payment = p["payment"]
         run.items_failed(payments.unjudgeable(payments.past(day)))
         late = payments.overdue(
-            day, payment["tiers"], payment["every_days"], high_days=payment["high_days"],
+            day,
+            payment["tiers"],
+            payment["every_days"],
+            high_days=payment["high_days"],
             urgent_days=payment["urgent_days"],
         )
         notify(run, "PAYMENT_OVERDUE", late)
@@ -31,9 +34,7 @@ def sales_reminder_scan(run: Run) -> None:
         notify(run, "QUOTE_EXPIRING", sales_reminders.expiring_quotes(day, **p["quote"]))
     with run.part("QUOTE_EXPIRED"):
         expired = p["quote_expired"]
-        notify(
-            run, "QUOTE_EXPIRED", sales_reminders.expired_quotes(day, expired["every_days"], expired["until_days"])
-        )
+        notify(run, "QUOTE_EXPIRED", sales_reminders.expired_quotes(day, expired["every_days"], expired["until_days"]))
     with run.part("CONTRACT_EXPIRING"):
         notify(run, "CONTRACT_EXPIRING", sales_reminders.expiring_contracts(day, **p["contract"]))
     with run.part("APPROVAL_PENDING"):

@@ -13,6 +13,9 @@ def check_task_warnings(run: Run) -> None:
     run.count(checked=run.db.execute(progress.in_work()).scalar_one())
     run.items_failed(progress.unjudgeable())
     raise_alerts(
-        run, "TASK_PROGRESS_WARNING", progress.behind(run.now, limits),
-        scanned=progress.judged(), present=progress.present(),
+        run,
+        "TASK_PROGRESS_WARNING",
+        progress.behind(run.now, limits),
+        scanned=progress.judged(),
+        present=progress.present(),
     )
