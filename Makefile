@@ -9,7 +9,7 @@ WORKERS ?= 2
 export PYTHONPATH := .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser mariadb lint types terraform tick day check pages reload replay doctor plan deploy faults volume bench lock clean
+.PHONY: help setup run test browser mariadb lint types terraform tick day check pages migrate drill reload replay doctor plan deploy faults volume bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -37,6 +37,9 @@ day: setup ## a whole day on a virtual clock: DATE=2026-03-02
 
 migrate: setup ## bring the database to the newest schema; ARGS="--url URL" that of a cloud
 	$(BIN)/python -m infra migrate $(ARGS)
+
+drill: setup ## lose Postgres, bring it back to an earlier hour, see that nobody is told twice
+	$(BIN)/python -m infra drill $(ARGS)
 
 reload: setup ## make the jobs table and Cloud Scheduler equal to cron.yaml; ARGS=--dry-run
 	$(BIN)/python -m infra reload $(ARGS)

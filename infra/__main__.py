@@ -15,6 +15,8 @@ COMMANDS = {
     "deploy": ("infra.commands.deploy", "infrastructure, migrations, functions, schedules: the cloud as the tree says"),
     "check": ("infra.check.command", "what a change of cron.yaml does; is it valid and explained"),
     "migrate": ("infra.commands.migrate", "bring a database to the newest schema"),
+    "restored": ("infra.commands.restored", "after a restoration: hold what may have been sent, see it, send it"),
+    "drill": ("infra.commands.drill", "lose Postgres, bring it back, see that nobody is told twice"),
     "reload": ("infra.commands.reload", "make jobs and Cloud Scheduler equal to cron.yaml"),
     "backfill": ("infra.commands.backfill", "run a range of past ticks"),
     "doctor": ("infra.commands.doctor", "does everything load, is all registered, which jobs can this ERP feed"),

@@ -111,9 +111,9 @@ _RAISED = f"""
     insert into belfry.alert_records (alert_no, rule_id, dedupe_key, target_type, target_id, target_no, target_name,
       project_id, base_level, alert_level, facts, recipients, trigger_value, threshold_value, triggered_at, judged_at,
       level_changed_at, previous_alert_id, execution_id)
-    select 'AL-' || t.day || '-' || lpad(nextval('belfry.alert_no_seq')::text, 6, '0'), m.rule_id, m.dedupe_key,
-      m.target_type, m.target_id, m.target_no, m.target_name, m.project_id, m.level, m.level, m.facts, m.recipients,
-      m.trigger_value, m.threshold_value, t.now, t.now, t.now, m.previous_id, t.execution
+    select 'AL-' || t.day || '-' || to_char(nextval('belfry.alert_no_seq'), 'FM999999999000000'), m.rule_id,
+      m.dedupe_key, m.target_type, m.target_id, m.target_no, m.target_name, m.project_id, m.level, m.level, m.facts,
+      m.recipients, m.trigger_value, m.threshold_value, t.now, t.now, t.now, m.previous_id, t.execution
     from matched m cross join tick t
     where m.held_id is null and (m.muted_rank is null or belfry.level_rank(m.level) > m.muted_rank)
     on conflict (dedupe_key) where status in {_OPEN} do nothing

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 WECOM, WECOM_PATH = "qyapi.weixin.qq.com", "/cgi-bin/webhook/send"
 CREDENTIAL = "CREDENTIAL_"  # what a source or a watched instance is read with
 # Of a laptop; in the cloud they would open a door.
-LOCAL_ONLY = ("BELFRY_LOCAL_CLOCK", "BELFRY_VIEW_TOKEN", "BELFRY_MANAGE_TOKEN", "BELFRY_OIDC_CERT")
+LOCAL_ONLY = ("BELFRY_LOCAL_CLOCK", "BELFRY_VIEW_TOKEN", "BELFRY_MANAGE_TOKEN")
 CLOUD_NEEDS = ("BELFRY_CALLERS", "BELFRY_AUDIENCE", "GOOGLE_CLOUD_PROJECT")
 _SENDER = re.compile(r"([^<>@,\r\n]*<)?[^<>@,\s]+@[^<>@,\s]+>?")
 
@@ -68,5 +68,3 @@ def _addresses(env: Mapping[str, str]) -> Iterator[str]:
         yield f"BELFRY_AUDIENCE must begin with {wanted}" + (
             " (what Identity-Aware Proxy signs for)" if console else ""
         )
-    if not env.get("BELFRY_URL", "https://").strip().startswith("https://"):
-        yield "BELFRY_URL must begin with https:// in the cloud"

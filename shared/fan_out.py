@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, TextClause, text
 
+from shared import restored
 from shared.config import config
 from shared.outbox import OutboxMessage
 
@@ -112,6 +113,7 @@ asked as (
       r.rule_channels || case belfry.level_rank(r.severity) when 4 then '{system,wechat,email,sms}'::text[]
         when 3 then '{system,wechat,email}' else '{system}' end)) as channel
     where r.channels is null or channel = any(r.channels)) c),
+held as materialized (<held>),
 judged as (
   select a.*,
     case channel when 'system' then a.user_id::text when 'email' then a.email when 'wechat' then a.wechat_userid
@@ -124,6 +126,7 @@ judged as (
            or channel = 'sms' and not sms_enabled then 'preference'
          when belfry.level_rank(severity) < belfry.level_rank(min_level)
            and not (channel = 'system' and belfry.level_rank(severity) >= 3) then 'min_level'
+         when channel <> 'system' and a.execution_id in (select id from held) then '<reason>'
     end as suppressed,
     greatest(a.not_before, case when severity = 'URGENT' or (critical_bypass and severity = 'CRITICAL') then null
                                 else quiet_until end) as later
@@ -160,7 +163,7 @@ select (select count(*) from written)::int as deliveries,
        (select count(*) from lonely)::int as no_recipient,
        coalesce((select jsonb_agg(jsonb_build_object('id', id, 'topic', topic, 'attributes', attributes,
                                                      'payload', payload)) from boxed), '[]') as outbox
-"""
+""".replace("<held>", restored.HELD).replace("<reason>", restored.REASON)
 _WRITTEN = text(f"""
 with n as (
   select {_COLUMNS} from belfry.notifications where id >= :first and execution_id = cast(:execution as uuid))

@@ -35,6 +35,7 @@ MAY_TOUCH = {
     "scheduler_api.py",
     "kicks.py",
     "config.py",
+    "environment.py",
     "identity.py",
     "push.py",
     "remote.py",

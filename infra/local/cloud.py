@@ -25,6 +25,7 @@ from infra.local.sinks import Sinks
 from infra.local.sources import Sources
 from infra.local.ticks import SWEEPERS, Poster
 from shared import reload, scheduler_api
+from shared.config import config
 from shared.cronfile.loading import load
 from shared.cronfile.specs import CronFile
 from shared.db import new_engine
@@ -152,6 +153,7 @@ class Cloud:
         place.close()
         await self._up(scheduler.start, scheduler.stop)
         os.environ.update(self.environment)
+        config.cache_clear()
         await _in_thread(self._register)
         await warming
         await self._wait_for(session)

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -48,14 +48,23 @@ class Postgres:
     """One server on one folder (`data/`, `postgres.log`).
 
     Start it from a thread that lives as long as the server should: Linux ends the server when that thread ends.
-    `fast` gives up durability for speed: for tests. `port` 0 takes a free one.
+    `fast` gives up durability for speed: for tests. `port` 0 takes a free one. `settings` are Postgres' own.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, max_connections: int = 200, fast: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        max_connections: int = 200,
+        fast: bool = False,
+        settings: Sequence[str] = (),
+    ) -> None:
         self.folder = folder.absolute()
         self.port = port
         self.max_connections = max_connections
         self.fast = fast
+        self._settings = settings
         self._data = self.folder / "data"
         self._log = self.folder / "postgres.log"
         self._server: subprocess.Popen[bytes] | None = None
@@ -173,6 +182,7 @@ class Postgres:
             "timezone=UTC",
             "log_timezone=UTC",
             *(FAST if self.fast else ()),
+            *self._settings,
         ]
         options = [part for setting in settings for part in ("-c", setting)]
         self._log_start = self._log.stat().st_size if self._log.exists() else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-ROWS = (1, 3, *range(5, 29), *range(47, 53), *range(56, 60))
+ROWS = (1, 3, *range(5, 29), *range(47, 53), *range(56, 61))
 
 
 class Elsewhere(NamedTuple):

@@ -91,6 +91,7 @@ def console(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("BELFRY_LOCAL_CLOCK")
+    monkeypatch.delenv("BELFRY_URL", raising=False)
     config.config.cache_clear()
     monkeypatch.setattr(SchedulerApi, "__init__", _as_in_the_cloud(SchedulerApi.__init__))
     guard = Guard(make_app(), proxy, {"good": OPERATOR, "stranger": "stranger@example.com"})

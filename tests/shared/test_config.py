@@ -85,11 +85,9 @@ WRONG = [
     ({**PLACE, "BELFRY_VIEW_TOKEN": "CANARY-7f3"}, "BELFRY_VIEW_TOKEN must have at least 32 characters"),
     ({**CLOUD, "BELFRY_MANAGE_TOKEN": "CANARY-7f3" * 4}, "BELFRY_MANAGE_TOKEN must not be set in the cloud"),
     ({**CLOUD, "BELFRY_LOCAL_CLOCK": "1"}, "BELFRY_LOCAL_CLOCK must not be set in the cloud"),
-    ({**CLOUD, "BELFRY_OIDC_CERT": "/tmp/CANARY-7f3"}, "BELFRY_OIDC_CERT must not be set in the cloud"),
     ({**CLOUD, "BELFRY_AUDIENCE": ""}, "BELFRY_AUDIENCE must be set in the cloud"),
     ({**CLOUD, "BELFRY_AUDIENCE": "http://CANARY-7f3"}, "BELFRY_AUDIENCE must begin with https://"),
     ({**CLOUD, "K_SERVICE": "console"}, "BELFRY_AUDIENCE must begin with /projects/"),
-    ({**CLOUD, "BELFRY_URL": "http://CANARY-7f3"}, "BELFRY_URL must begin with https://"),
     ({**CLOUD, "BELFRY_CALLERS": " "}, "BELFRY_CALLERS must be set in the cloud"),
     ({**PLACE, "DB_POOL_SIZE": "many"}, "DB_POOL_SIZE must be a number"),
 ]  # fmt: skip

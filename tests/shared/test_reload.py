@@ -520,5 +520,6 @@ def test_in_the_cloud_a_job_that_left_the_file_is_silenced_and_terraform_takes_i
 def in_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"K_SERVICE": "console", "BELFRY_CALLERS": "a@b", "BELFRY_AUDIENCE": "/projects/1"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("BELFRY_LOCAL_CLOCK")
+    for name in ("BELFRY_LOCAL_CLOCK", "BELFRY_URL"):
+        monkeypatch.delenv(name)
     config.config.cache_clear()
