@@ -27,11 +27,14 @@ _GRANTS = text(f"""
         execute format('alter function %s security definer set search_path = pg_catalog, pg_temp', one);
         execute format('revoke execute on function %s from public', one);
       end loop;
-      for one in select nspname from pg_namespace where nspname in ('belfry', 'erp') loop
-        execute format('grant usage on schema %I to {APP_ROLE}', one);
-        execute format('grant select, insert, update, delete on all tables in schema %I to {APP_ROLE}', one);
-        execute format('grant usage, select on all sequences in schema %I to {APP_ROLE}', one);
-        execute format('grant execute on all functions in schema %I to {APP_ROLE}', one);
+      grant usage on schema belfry, erp to {APP_ROLE};
+      grant execute on all functions in schema belfry to {APP_ROLE};
+      -- In erp stand the company's own views, too; whoever made those says who may read them.
+      for one in select format(case c.relkind when 'S' then 'grant usage, select on sequence %s to {APP_ROLE}'
+            else 'grant select, insert, update, delete on %s to {APP_ROLE}' end, c.oid::regclass)
+          from pg_class c where c.relnamespace in (to_regnamespace('belfry'), to_regnamespace('erp'))
+          and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and pg_has_role(c.relowner, 'USAGE') loop
+        execute one;
       end loop;
     end if;
   end $$""")  # noqa: S608  a constant of this file

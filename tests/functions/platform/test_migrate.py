@@ -55,6 +55,12 @@ def run(url: str, statement: str) -> list[Any]:
         return list(opened.run(statement) or [])
 
 
+def role(described: str) -> None:
+    """A role of the whole server, which other tests may have made already."""
+    run(os.environ["BELFRY_TEST_POSTGRES"], f"""do $$ begin create role {described};
+        exception when duplicate_object or unique_violation then null; end $$""")  # fmt: skip
+
+
 def test_an_empty_database_gets_every_migration_in_order_and_the_second_time_none(empty: str) -> None:
     status, done = migrate()
     assert (status, done["from"], done["to"], done["newer"]) == (200, None, NEWEST, False)
@@ -186,9 +192,7 @@ def test_only_an_engineer_migrates(empty: str, tmp_path: Path, monkeypatch: pyte
 
 
 def test_functions_may_read_and_write_what_the_migrator_made_and_not_change_it(empty: str) -> None:
-    server = os.environ["BELFRY_TEST_POSTGRES"]
-    run(server, f"""do $$ begin create role {migrating.APP_ROLE} login; exception when duplicate_object then null;
-                    when unique_violation then null; end $$""")  # fmt: skip
+    role(f"{migrating.APP_ROLE} login")
     assert migrate()[0] == 200
     app = db.new_engine(empty.replace("belfry@", f"{migrating.APP_ROLE}@"), socket_timeout=20)
     with app.connect() as connection:
@@ -235,10 +239,22 @@ def test_in_the_cloud_it_does_not_begin_without_a_password_to_give(
     assert "CANARY" not in str(refused.value)
 
 
+def test_nobody_needs_to_be_a_superuser_and_what_the_company_made_in_erp_stays_the_company_s(empty: str) -> None:
+    for one in (f"{migrating.APP_ROLE} login", "belfry_migrator login createrole", "company"):
+        role(one)
+    run(empty, f"grant {migrating.APP_ROLE} to belfry_migrator with admin option")  # as whoever makes a role has it
+    run(empty, f"alter database {empty.rpartition('/')[2]} owner to belfry_migrator")
+    as_migrator = empty.replace("belfry@", "belfry_migrator@")
+    assert migrating.migrate(as_migrator).after == NEWEST
+    run(empty, "create view erp.company_own as select 1 as id; alter view erp.company_own owner to company")
+    migrating.grant(as_migrator, "what functions log in with")
+    may = f"""select has_table_privilege('{migrating.APP_ROLE}', 'erp.company_own', 'select'),
+        has_table_privilege('{migrating.APP_ROLE}', 'erp.users', 'select')"""
+    assert run(empty, may) == [[False, True]]
+
+
 def test_functions_make_and_drop_the_months_of_a_table_and_nothing_else_of_it(empty: str) -> None:
-    server = os.environ["BELFRY_TEST_POSTGRES"]
-    run(server, f"""do $$ begin create role {migrating.APP_ROLE} login; exception when duplicate_object then null;
-                    when unique_violation then null; end $$""")  # fmt: skip
+    role(f"{migrating.APP_ROLE} login")
     assert migrate()[0] == 200
     app = db.new_engine(empty.replace("belfry@", f"{migrating.APP_ROLE}@"), socket_timeout=20)
     with app.connect() as connection:
