@@ -16,13 +16,13 @@ def generate(erp: Erp, rng: random.Random, day: date) -> None:
     people = [*(erp.user() for _ in range(6)), None]
     shops = [*(erp.workshop(manager_id=person) for person in (*people[:2], None)), None]
     projects = [
-        erp.project(pm_id=person, planned_end_date=days_near(rng, day, -5, 25, none=0.2)) for person in people for _ in range(2)
+        erp.project(pm_id=person, planned_end_date=days_near(rng, day, -5, 16, none=0.2)) for person in people for _ in range(2)
     ]
     projects += [erp.project(status="ST30"), erp.project(is_active=False), erp.project(is_archived=True), None]
     materials = range(1, 41)
     factory.insert(
         "erp.materials", "id material_code material_name is_key_material lead_time_days buyer_id",
-        [(n, f"M-{n:02}", "直线导轨", rng.random() < 0.15, rng.choice((0, 3, 10, 40)), rng.choice(people)) for n in materials],
+        [(n, f"M-{n:02}", "直线导轨", rng.random() < 0.15 and n > 20, rng.choice((0, 3, 4, 5, 8, 10, 12, 40)), rng.choice(people)) for n in materials],
     )
     house = erp.warehouse()
     factory.insert(
@@ -38,17 +38,19 @@ def generate(erp: Erp, rng: random.Random, day: date) -> None:
     statuses = ["APPROVED", "ORDERED", "ORDERED", "PARTIAL_RECEIVED", "DRAFT", "PENDING_APPROVAL", "REJECTED", "RECEIVED", "COMPLETED", "CANCELLED"]
     factory.insert(
         "erp.purchase_orders", "id order_no project_id status required_date promised_date buyer_id",
-        [(n, f"PO-{n}", rng.choice(projects), rng.choice(statuses), near(-16, 12, 0.4), near(-16, 20, 0.5), rng.choice(people))
+        [(n, f"PO-{n}", *((None, "ORDERED") if n > 115 else (rng.choice(projects), rng.choice(statuses))), near(-16, 12, 0.4), near(-16, 20, 0.5), rng.choice(people))
          for n in range(1, 121)],
     )  # fmt: skip
     lines = []
     for n in range(1, 301):
         quantity = rng.choice((5, 10, 40, "7.25"))
-        received = rng.choice((0, 0, 3, quantity, -1 if rng.random() < 0.1 else 0))
+        received = rng.choice((0, 0, 3, quantity, -1 if rng.random() < 0.2 else 0))
         lines.append((
-            n, rng.randint(1, 115), rng.choice((*materials, None)), -2 if rng.random() < 0.01 else quantity, received,
+            n, rng.randint(1, 115), rng.choice((*materials, None)), -2 if rng.random() < 0.02 else quantity, received,
             near(-16, 10, 0.5), near(-16, 20, 0.5),
         ))  # fmt: skip
+    lines += [(n, n - 185, 1, 5, 5, None, None) for n in (301, 302)]  # all has come of these orders
+    lines += [(n, n - 185, 1, quantity, -1, None, None) for n, quantity in ((303, 5), (304, -2))]  # and of these less than nothing
     factory.insert(
         "erp.purchase_order_items", "id order_id material_id quantity received_qty required_date promised_date", lines
     )
