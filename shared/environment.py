@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 WECOM, WECOM_PATH = "qyapi.weixin.qq.com", "/cgi-bin/webhook/send"
 CREDENTIAL = "CREDENTIAL_"  # what a source or a watched instance is read with
+APP_PASSWORD = "DATABASE_APP_PASSWORD"  # noqa: S105  the name of what `migrate` gives to the role of all other functions
 # Of a laptop; in the cloud they would open a door.
 LOCAL_ONLY = ("BELFRY_LOCAL_CLOCK", "BELFRY_VIEW_TOKEN", "BELFRY_MANAGE_TOKEN")
 CLOUD_NEEDS = ("BELFRY_CALLERS", "BELFRY_AUDIENCE", "GOOGLE_CLOUD_PROJECT")
@@ -20,11 +21,13 @@ def complaints(env: Mapping[str, str], *, email: bool, wechat: bool) -> Iterator
     yield from _email(env, enabled=email, in_cloud=in_cloud)
     yield from _wechat(env, enabled=wechat, in_cloud=in_cloud)
     for name, value in sorted(env.items()):
-        if name.startswith(CREDENTIAL) and (not value or value != value.strip()):
+        if (name.startswith(CREDENTIAL) or name == APP_PASSWORD) and (not value or value != value.strip()):
             yield f"{name} must not be empty or have white space around it (a secret stored with its newline?)"
     if in_cloud:
         yield from (f"{name} must not be set in the cloud" for name in LOCAL_ONLY if env.get(name))
         yield from (f"{name} must be set in the cloud" for name in CLOUD_NEEDS if not env.get(name, "").strip())
+        if env["K_SERVICE"].strip() == "migrate" and APP_PASSWORD not in env:
+            yield f"{APP_PASSWORD} must be set in the cloud"
         yield from _addresses(env)
 
 

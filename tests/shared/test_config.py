@@ -89,6 +89,8 @@ WRONG = [
     ({**CLOUD, "BELFRY_AUDIENCE": "http://CANARY-7f3"}, "BELFRY_AUDIENCE must begin with https://"),
     ({**CLOUD, "K_SERVICE": "console"}, "BELFRY_AUDIENCE must begin with /projects/"),
     ({**CLOUD, "BELFRY_CALLERS": " "}, "BELFRY_CALLERS must be set in the cloud"),
+    ({**PLACE, "DATABASE_APP_PASSWORD": "CANARY-7f3\n"}, "DATABASE_APP_PASSWORD must not be empty or have white space"),
+    ({**CLOUD, "K_SERVICE": "migrate"}, "DATABASE_APP_PASSWORD must be set in the cloud"),
     ({**PLACE, "DB_POOL_SIZE": "many"}, "DB_POOL_SIZE must be a number"),
 ]  # fmt: skip
 
