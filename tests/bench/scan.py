@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,12 @@ class Scan:
     one_percent_s: float
 
 
+_AGAIN: dict[str, Callable[[Scan], float]] = {
+    "0 % new": lambda scan: scan.unchanged_s,
+    "1 % new": lambda scan: scan.one_percent_s,
+}
+
+
 def measure(world: World, *, quick: bool) -> list[Result]:
     rounds, rows, slow_rows = (3, 100_000, 300) if quick else (5, 1_000_000, 1500)
     ours: list[Scan] = []
@@ -66,7 +72,8 @@ def measure(world: World, *, quick: bool) -> list[Result]:
     speed = [company.overdue / scan.first_s for scan in ours]
     to_floor = [floor / scan.first_s for floor, scan in zip(floors, ours, strict=True)]
     to_row_by_row = [mine / theirs for mine, theirs in zip(speed, rowwise, strict=True)]
-    again = [max(scan.unchanged_s, scan.one_percent_s) / scan.first_s for scan in ours]
+    again = {share: [seconds(scan) / scan.first_s for scan in ours] for share, seconds in _AGAIN.items()}
+    worse = max(again.values(), key=middle)
     grown = max(scan.grown_mb for scan in ours)
     return [
         Result(
@@ -88,16 +95,16 @@ def measure(world: World, *, quick: bool) -> list[Result]:
         ),
         Result(
             name="rerun",
-            ratio=middle(again),
+            ratio=middle(worse),
             target=f"<= {AGAIN:g} of the first run, no row written, no identity burnt",
-            met=middle(again) <= AGAIN,
+            met=middle(worse) <= AGAIN,
             ours={
                 "unchanged_s": middle([scan.unchanged_s for scan in ours]),
                 "one_percent_s": middle([scan.one_percent_s for scan in ours]),
-                "ratio_spread": spread(again),
+                "ratio_spread": {share: spread(ratios) for share, ratios in again.items()},
             },
             other={"first_s": middle([scan.first_s for scan in ours])},
-            runs=[round(ratio, 2) for ratio in again],
+            runs=[round(ratio, 2) for ratio in worse],
         ),
     ]
 
