@@ -1,3 +1,0 @@
-output "name" {
-  value = google_cloudfunctions2_function.this.name
-}
