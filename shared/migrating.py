@@ -27,7 +27,9 @@ _GRANTS = text(f"""
         execute format('alter function %s security definer set search_path = pg_catalog, pg_temp', one);
         execute format('revoke execute on function %s from public', one);
       end loop;
-      grant usage on schema belfry, erp to {APP_ROLE};
+      for one in select nspname from pg_namespace where nspname in ('belfry', 'erp') loop -- not all, half-way
+        execute format('grant usage on schema %I to {APP_ROLE}', one);
+      end loop;
       grant execute on all functions in schema belfry to {APP_ROLE};
       -- In erp stand the company's own views, too; whoever made those says who may read them.
       for one in select format(case c.relkind when 'S' then 'grant usage, select on sequence %s to {APP_ROLE}'

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from uuid import uuid4
 
 from flask import Request, Response
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from shared import db, identity, logs, migrating, schedule
+from shared import db, identity, logs, migrating, restored, schedule
 from shared.config import app_password, at_start, config
 from shared.errors import InvalidRequest
 from shared.jobs import refusal
@@ -20,7 +21,10 @@ at_start()
 
 
 def migrate(request: Request) -> Response:
-    """Serve a POST of `{}` or `{"to": revision}`; answers `{from, to, applied, newer}`."""
+    """Serve a POST of `{}` or `{"to": revision}`; answers `{from, to, applied, newer}`.
+
+    `{"restored_to": time}` says instead that the database was restored to that time; answers what is held.
+    """
     logs.clear()
     request_id = (request.headers.get("X-Cloud-Trace-Context") or uuid4().hex)[:64]
     logs.bind(trace=request_id, function="migrate")
@@ -30,8 +34,14 @@ def migrate(request: Request) -> Response:
         caller = identity.caller(request.headers.get("Authorization"), function="migrate", now=schedule.now())
         if caller.partition("@")[0] in MACHINES:
             raise InvalidRequest(403, "caller_not_allowed", "people migrate, not machines", field="Authorization")
+        to, restored_to = _asked(request)
+        if restored_to is not None:
+            with db.connect() as connection:
+                held = restored.hold(connection, restored_to, actor=caller)
+            logs.event("restored", caller=caller, **held)
+            return _answer(200, held)
         url, password = config().database_url, app_password()
-        done = migrating.migrate(url, _revision(request))
+        done = migrating.migrate(url, to)
         migrating.grant(url, password)
         logs.event("migrated", caller=caller, **done.as_dict())
         return _answer(200, done.as_dict())
@@ -44,16 +54,25 @@ def migrate(request: Request) -> Response:
         return _answer(status, {"error": {"code": code, "message": said, "request_id": request_id}})
 
 
-def _revision(request: Request) -> str | None:
-    """Raises InvalidRequest 400, 413."""
+def _asked(request: Request) -> tuple[str | None, datetime | None]:
+    """A revision, or the time of a restoration. Raises InvalidRequest 400, 413."""
     if (request.content_length or 0) > MAX_BODY:
         raise InvalidRequest(413, "too_large", "the body is too large", field="body", allowed=f"{MAX_BODY} bytes")
     raw = request.get_data()
     body = read_json(raw) if raw.strip() else {}
-    to = body.get("to")
-    if body.keys() - {"to"} or not isinstance(to, (str, type(None))):
+    to, restored_to = body.get("to"), body.get("restored_to")
+    if body.keys() - {"to", "restored_to"} or len(body) > 1 or not isinstance(to, (str, type(None))):
         raise InvalidRequest(400, "invalid_field", "this call takes a revision", field="to", allowed='{"to": "0015_x"}')
-    return to
+    if restored_to is None:
+        return to, None
+    try:
+        moment = datetime.fromisoformat(restored_to)
+    except (ValueError, TypeError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidRequest(400, "invalid_field", "that is no time with an offset", field="restored_to",
+                             allowed="2026-03-02T09:30:00+08:00")  # fmt: skip
+    return None, moment
 
 
 def _answer(status: int, content: dict[str, object]) -> Response:

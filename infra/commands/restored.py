@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from infra.commands.deployed import Deployed, add_identity
 from infra.commands.outcome import BadInputError, OutOfReachError, instant, parser
 from infra.local.home import Home
 from shared import db, restored
@@ -24,7 +25,15 @@ def main(argv: Sequence[str]) -> int:
     what.add_argument("--resend", action="store_true", help="send what is held after all; needs --reason")
     what.add_argument("--end", action="store_true", help="hold nothing more; what is held stays held")
     asked.add_argument("--reason", metavar="TEXT", default="", help="why; goes to the audit log")
+    asked.add_argument("--url", help="with --to: through the deployed function `migrate` (Terraform's migrate_uri)")
+    add_identity(asked)
     options = asked.parse_args(argv)
+    if options.url:
+        if not options.to:
+            raise BadInputError("--url: is allowed with --to; what is held is seen and sent where the database is")
+        function = Deployed(options.url, options.account, options.audience)
+        print(json.dumps(function.post("/", {"restored_to": instant("--to", options.to).isoformat()})))
+        return 0
     url = os.environ.get("DATABASE_URL") or Home(options.home).environment().get("DATABASE_URL")
     if not url:
         raise BadInputError("DATABASE_URL: must be set, or --home a folder where a local cloud was started")

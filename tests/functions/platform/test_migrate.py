@@ -100,6 +100,9 @@ def test_a_database_that_is_newer_than_this_code_is_left_alone(empty: str) -> No
         ({"to": "head'; drop schema belfry"}, 400, "unknown_revision"),
         ({"to": 3}, 400, "invalid_field"),
         ({"down": True}, 400, "invalid_field"),
+        ({"restored_to": "yesterday"}, 400, "invalid_field"),
+        ({"restored_to": "2026-03-02T09:30:00"}, 400, "invalid_field"),
+        ({"restored_to": "2026-03-02T09:30:00+08:00", "to": "0001_platform"}, 400, "invalid_field"),
         (b"[]", 400, "invalid_json"),
         (b"{" + b" " * 2000 + b"}", 413, "too_large"),
     ],
@@ -282,3 +285,12 @@ def test_the_registry_knows_it_as_a_function_that_nothing_fires() -> None:
     file = load(Path(__file__).parents[3] / "cron.yaml")
     assert "migrate" not in file.jobs
     assert topology.push(file.functions["migrate"], "http://127.0.0.1:8080") is None
+
+
+def test_an_engineer_says_through_it_that_the_database_was_restored(empty: str) -> None:
+    migrate()
+    ((now,),) = run(empty, "select clock_timestamp() - interval '1 hour'")
+    status, told = migrate({"restored_to": now.isoformat()})
+    assert (status, told["to"], told["held"]) == (200, now.isoformat(), {})
+    assert run(empty, "select value ->> 'to' from belfry.biz_config where key = 'restored'") == [[now.isoformat()]]
+    assert migrate({"restored_to": "2020-01-01T00:00:00+08:00"})[0] == 400
