@@ -65,7 +65,7 @@ resource "google_sql_database" "belfry" {
 
 # Write-only: the password goes to Cloud SQL and nowhere else. Its version here is the secret's, so that the number in
 # the tfvars rotates both. The functions' own role is not here: Cloud SQL makes every user a member of cloudsqlsuperuser,
-# so `migrate` makes that one, with no right but those on its tables (shared/migrating.py).
+# so `migrate` makes that one, with no right but those on its tables (shared/operator/migrating.py).
 resource "google_sql_user" "migrator" {
   name                = "belfry_migrator"
   instance            = google_sql_database_instance.this.name

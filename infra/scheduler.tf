@@ -1,5 +1,5 @@
 # Terraform makes each job with its target, identity and retry, silent. From then on schedule, zone and pause belong to
-# `reload` (shared/reload.py): one writer, so that an operator's pause survives a deployment.
+# `reload` (shared/operator/reload.py): one writer, so that an operator's pause survives a deployment.
 resource "google_cloud_scheduler_job" "job" {
   for_each = { for id, job in local.jobs : id => job if can(job.schedule) }
 

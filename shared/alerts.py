@@ -3,7 +3,7 @@
 A job says which targets violate its rule now (`violations`) and which it could judge (`scanned`). Everything else
 follows from the open alerts in the table: one open alert per rule and target (a unique index, rulebook 3.4), unchanged
 alerts are not written, alerts of targets that are well again close themselves, targets that were not judged are left
-alone. All of it is one statement (shared/alert_statement.py).
+alone. All of it is one statement (shared/alerting/statement.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Integer, Select, Text, func
 from sqlalchemy.sql.elements import ColumnElement
 
-from shared import alert_statement
+from shared.alerting import statement as alert_statement
 
 if TYPE_CHECKING:
     from shared.run import Run

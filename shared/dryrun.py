@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
+from shared.entrance.trigger import Trigger
 from shared.executions import Claim, JobRow
-from shared.leases import Lease
+from shared.ledger.leases import Lease
 from shared.run import Run
-from shared.trigger import Trigger
 
 LISTED = 200  # rows of each list; the counts are always whole
 

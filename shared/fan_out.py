@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, TextClause, text
 
-from shared import restored
 from shared.config import config
+from shared.operator import restored
 from shared.outbox import OutboxMessage
 
 

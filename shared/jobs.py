@@ -21,8 +21,10 @@ from flask import Request, Response
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import db, executions, logs, trigger
+from shared import db, executions, logs
 from shared.config import at_start, config
+from shared.entrance import trigger
+from shared.entrance.trigger import Trigger
 from shared.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -33,9 +35,8 @@ from shared.errors import (
     Unavailable,
 )
 from shared.executions import Claim, JobRow
-from shared.leases import Lease
+from shared.ledger.leases import Lease
 from shared.run import Run
-from shared.trigger import Trigger
 
 __all__ = ["Run", "job"]
 

@@ -18,7 +18,7 @@ from shared.config import config
 from shared.errors import BelfryError, Cancelled, LeaseLost
 from shared.executions import Claim, JobRow
 from shared.fan_out import fan_out
-from shared.leases import Lease
+from shared.ledger.leases import Lease
 from shared.outbox import OutboxMessage
 
 _ITEMS = text("""insert into belfry.execution_items (execution_id, item_type, item_key, status, error, attempt)

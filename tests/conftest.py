@@ -20,9 +20,9 @@ from sqlalchemy import Connection, text
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request as WerkzeugRequest
 
-from shared import declared, reload_rows
 from shared.cronfile.loading import load
 from shared.cronfile.specs import JobSpec
+from shared.operator import declared, reload_rows
 from tests.lending import Lender
 
 pytest.register_assert_rewrite("tests.acceptance")  # its failures show what differed

@@ -1,6 +1,6 @@
 """Alert escalation: alerts that nobody handled in time rise one level, and the next people up are told."""
 
-from shared import escalation
+from shared.alerting import escalation
 from shared.jobs import Run, job
 
 

@@ -1,6 +1,7 @@
 """Alert notification push: the hourly audit of telling; sends nothing itself, repairs and reports."""
 
-from shared import deliveries, untold
+from shared import deliveries
+from shared.alerting import untold
 from shared.alerts import raise_alerts
 from shared.fan_out import fan_out_waiting
 from shared.jobs import Run, job

@@ -2,9 +2,9 @@
 
 from flask import Request, Response
 
-from shared import push
 from shared.channels import email
 from shared.config import at_start
+from shared.entrance import push
 
 at_start()
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from flask import Request, Response
 from sqlalchemy import Connection
 
-from shared import dependents, kicks, push
+from shared import kicks
 from shared.config import at_start
-from shared.envelope import Finished, parse_event
+from shared.entrance import push
+from shared.entrance.envelope import Finished, parse_event
+from shared.ledger import dependents
 
 MOST = 100
 at_start()

@@ -9,11 +9,13 @@ from uuid import uuid4
 from flask import Request, Response
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from shared import db, identity, logs, migrating, restored, schedule
+from shared import db, logs, schedule
 from shared.config import app_password, at_start, config
+from shared.entrance import identity
+from shared.entrance.trigger import read_json
 from shared.errors import InvalidRequest
 from shared.jobs import refusal
-from shared.trigger import read_json
+from shared.operator import migrating, restored
 
 MAX_BODY = 1024
 MACHINES = ("scheduler", "pubsub")  # the accounts that ring and push

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
-from shared import pruning
 from shared.jobs import Run, job
+from shared.ledger import pruning
 
 
 @job

@@ -2,7 +2,8 @@
 
 from itertools import count
 
-from shared import deliveries, outbox, untold
+from shared import deliveries, outbox
+from shared.alerting import untold
 from shared.alerts import raise_alerts
 from shared.jobs import Run, job
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import count
 
-from shared import dependents, executions, expected, incidents, kicks
+from shared import executions, kicks
 from shared.alerts import raise_alerts
 from shared.jobs import Run, job
+from shared.ledger import dependents, expected, incidents
 from shared.notifications import notify
 
 

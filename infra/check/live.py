@@ -12,9 +12,10 @@ from infra.check.report import Section
 from infra.commands.deployed import Deployed
 from infra.commands.outcome import OutOfReachError
 from infra.commands.running import database
-from shared import declared, drift, scheduler_api
+from shared import scheduler_api
 from shared.cronfile.specs import CronFile
 from shared.errors import Unavailable
+from shared.operator import declared, drift
 
 Item = dict[str, Any]
 _STATES = {"new": "added", "gone": "removed", "invalid": "invalid", "in_step": "unchanged"}

@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from infra.commands.outcome import BadInputError, NothingToDoError, instant, parser
 from infra.commands.running import database
-from shared import kicks, operations, schedule
+from shared import kicks, schedule
 from shared.db import transaction
 from shared.errors import InvalidRequest
+from shared.operator import operations
 
 OVER = {"succeeded", "partial", "failed", "lost", "cancelled", "skipped"}
 LOOK = 0.5  # seconds between two looks at the progress

@@ -21,10 +21,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from infra.commands.outcome import BadInputError, OutOfReachError, parser
 from infra.commands.running import database
 from infra.contract import Contract, Verdict, judged
-from shared import db, reload, scheduler_api
+from shared import db, scheduler_api
 from shared.cronfile.loading import load
 from shared.cronfile.specs import CronFile, CronFileError
 from shared.errors import Unavailable
+from shared.operator import reload
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,8 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from infra.commands.deployed import Deployed, add_identity
 from infra.commands.outcome import BadInputError, OutOfReachError, parser
 from infra.local.home import Home
-from shared import db, migrating
+from shared import db
 from shared.errors import InvalidRequest
+from shared.operator import migrating
 
 
 def main(argv: Sequence[str]) -> int:

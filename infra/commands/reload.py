@@ -15,11 +15,12 @@ from typing import Any
 from infra.commands.deployed import Deployed, add_identity
 from infra.commands.outcome import BadInputError, OutOfReachError, parser
 from infra.commands.running import database
-from shared import reload, scheduler_api
+from shared import scheduler_api
 from shared.cronfile.loading import load
 from shared.cronfile.specs import CronFile, CronFileError
 from shared.errors import Unavailable
-from shared.reload import InvalidReload
+from shared.operator import reload
+from shared.operator.reload import InvalidReload
 
 CRON_FILE = Path(__file__).parents[2] / "cron.yaml"
 EVERY = 25  # jobs between two lines of progress

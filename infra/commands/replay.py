@@ -17,11 +17,12 @@ from infra.commands.outcome import BadInputError, NothingToDoError, OutOfReachEr
 from infra.commands.running import database
 from infra.local.home import Home
 from infra.local.topology import PROJECT
-from shared import db, replay, schedule, seek
+from shared import db, schedule
 from shared.errors import InvalidRequest, Unavailable
-from shared.replay import Plan
-from shared.replay_request import Asked, checked
-from shared.seek import Seeker
+from shared.operator import replay, seek
+from shared.operator.replay import Plan
+from shared.operator.replay_request import Asked, checked
+from shared.operator.seek import Seeker
 
 PATIENCE = 120.0  # seconds for the count of a month
 

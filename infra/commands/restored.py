@@ -14,8 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from infra.commands.deployed import Deployed, add_identity
 from infra.commands.outcome import BadInputError, OutOfReachError, instant, parser
 from infra.local.home import Home
-from shared import db, restored
+from shared import db
 from shared.errors import InvalidRequest
+from shared.operator import restored
 
 
 def main(argv: Sequence[str]) -> int:

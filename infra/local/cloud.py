@@ -24,12 +24,13 @@ from infra.local.scheduler import LocalScheduler, Quota
 from infra.local.sinks import Sinks
 from infra.local.sources import Sources
 from infra.local.ticks import SWEEPERS, Poster
-from shared import reload, scheduler_api
+from shared import scheduler_api
 from shared.config import config
 from shared.cronfile.loading import load
 from shared.cronfile.specs import CronFile
 from shared.db import new_engine
 from shared.errors import BelfryError
+from shared.operator import reload
 
 ROOT = Path(__file__).resolve().parents[2]
 CRON = ROOT / "cron.yaml"

@@ -24,8 +24,8 @@ from infra.local.day import DayClock
 from infra.local.home import Home
 from infra.local.postgres import Postgres, connection
 from infra.local.ticks import Tick
-from shared import restored
 from shared.db import new_engine, set_clock
+from shared.operator import restored
 
 ZONE = ZoneInfo("Asia/Shanghai")
 JOBS = ("check_overdue_issues", "check_blocking_issues")

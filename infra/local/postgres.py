@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 import pg8000.native
 
-from shared import migrating
 from shared.errors import BelfryError
+from shared.operator import migrating
 from shared.wire import reach
 
 LAUNCHER = Path(__file__).with_name("launch.py")

@@ -1,4 +1,4 @@
-"""When does an alert that nobody handles climb one level (rulebook 31)? The SQL of shared/escalation.py agrees."""
+"""When does an alert that nobody handles climb one level (rulebook 31)? shared/alerting/escalation.py agrees."""
 
 from __future__ import annotations
 

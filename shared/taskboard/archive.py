@@ -1,4 +1,4 @@
-"""Which tasks and messages have had their time? (rulebook job T4; what Belfry itself keeps is shared/pruning.py's)"""
+"""Which tasks and messages have had their time? (rulebook T4; what Belfry keeps is shared/ledger/pruning.py's)"""
 
 from datetime import date, datetime, timedelta
 from typing import Any

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from infra.local import demo
-from shared import db, executions, reload
+from shared import db, executions
 from shared.cronfile.loading import load
+from shared.operator import reload
 from shared.schedule import MINUTE, Schedule, now
 from tests.conftest import ROOT, Perform
 

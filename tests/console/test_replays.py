@@ -14,7 +14,7 @@ from shared import config
 from tests.console.conftest import Program
 from tests.infra.pubsub_world import running
 from tests.rows import rows
-from tests.shared.test_replay import DAY, Ledger, World, now
+from tests.shared.operator.test_replay import DAY, Ledger, World, now
 
 PATH = "/api/v1/replays"
 QUIET = pytest.mark.filterwarnings("ignore:The return_immediately flag")
@@ -106,7 +106,7 @@ def test_without_pubsub_a_window_is_503_and_nothing_is_written(
     db: Connection, ledger: Ledger, managing: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:9")
-    monkeypatch.setattr("shared.seek.PATIENCE", 0.2)
+    monkeypatch.setattr("shared.operator.seek.PATIENCE", 0.2)
     config.config.cache_clear()
     before = rows(db)
     answer = managing.post(PATH, {"since": ago(DAY), "apply": True})

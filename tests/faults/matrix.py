@@ -44,7 +44,7 @@ ELSEWHERE = (
     ),
     Elsewhere(
         49,
-        "shared/test_reload.py::test_a_changed_schedule_begins_now_and_is_not_retroactive",
+        "shared/operator/test_reload.py::test_a_changed_schedule_begins_now_and_is_not_retroactive",
         "cron.yaml edited and reloaded",
         "a new revision from now on",
     ),

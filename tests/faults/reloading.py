@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-from shared import db, reload, scheduler_api
+from shared import db, scheduler_api
 from shared.cronfile.loading import load
+from shared.operator import reload
 
 with db.connect() as connection, scheduler_api.connect() as live:
     reload.apply(connection, load(Path(sys.argv[1])), live, actor="killed")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, text
 
-from shared import operations
+from shared.operator import operations
 from tests.conftest import ROOT, Perform
 from tests.faults.conftest import MakeWorld
 from tests.faults.invariants import assert_invariants

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from shared import config, reload, scheduler_api
+from shared import config, scheduler_api
+from shared.operator import reload
 from shared.scheduler_api import Ring, SchedulerApi
 from tests.conftest import ROOT
 from tests.faults.conftest import MakeWorld

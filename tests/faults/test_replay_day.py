@@ -32,9 +32,10 @@ from infra.local.cloud import Cloud
 from infra.local.day import MINUTE, ZONE, Day, DayClock
 from infra.local.home import Home
 from infra.local.ticks import SWEEPERS, Tick, due
-from shared import config, db, replay, seek
-from shared.replay import Plan
-from shared.replay_request import Asked
+from shared import config, db
+from shared.operator import replay, seek
+from shared.operator.replay import Plan
+from shared.operator.replay_request import Asked
 from tests.faults.invariants import assert_invariants
 from tests.infra.pubsub_peers import emulator, emulator_is_installed
 from tests.rows import rows

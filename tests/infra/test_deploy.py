@@ -22,8 +22,9 @@ from functions.console import iap
 from functions.console.app import make_app
 from infra import archive
 from infra.local.postgres import connection
-from shared import config, db, migrating
+from shared import config, db
 from shared.cronfile.loading import load
+from shared.operator import migrating
 from shared.scheduler_api import Ring, SchedulerApi, connect
 from tests.console.test_iap import AUDIENCE, Proxy
 from tests.infra.google_apis import GoogleApis, running

@@ -20,7 +20,7 @@ from shared import config, schedule
 from tests.infra.pubsub_world import running
 from tests.processes import eventually, free_port
 from tests.rows import rows
-from tests.shared.test_replay import Ledger, World
+from tests.shared.operator.test_replay import Ledger, World
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

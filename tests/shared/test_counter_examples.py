@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, text
 
-from shared import executions, expected, operations, reload_rows
+from shared import executions
 from shared.db import set_clock
 from shared.executions import Claim
+from shared.ledger import expected
+from shared.operator import operations, reload_rows
 from tests.shared.test_jobs import add_job, effective, effects, post
 
 NINE = datetime.fromisoformat("2026-03-02T09:00:00+08:00")

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from shared import declared, executions, expected, operations, reload_rows
+from shared import executions
 from shared.db import set_clock
+from shared.ledger import expected
+from shared.operator import declared, operations, reload_rows
 from shared.schedule import Schedule
 from shared.triggers import every, once
 from tests.shared.test_jobs import add_job, effective, effects, failing, post

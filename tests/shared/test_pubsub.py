@@ -14,7 +14,7 @@ import pytest
 from shared import config, logs, pubsub
 from shared.outbox import OutboxMessage
 from tests.infra.pubsub_world import running
-from tests.shared.test_replay import World
+from tests.shared.operator.test_replay import World
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import request
 
+from shared.entrance.trigger import read_json
 from shared.errors import InvalidRequest
-from shared.trigger import read_json
 
 
 def read(fields: Mapping[str, type]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from functions.console.api import bodies
 from functions.console.api.jobs import known
 from functions.console.database import db
 from functions.console.moments import utc_now
-from shared import kicks, operations
+from shared import kicks
 from shared.errors import InvalidRequest
+from shared.operator import operations
 
 routes = Blueprint("operations_api", __name__, url_prefix="/api/v1")
 

@@ -12,12 +12,13 @@ from flask import Blueprint, Response, jsonify
 from functions.console.access import ADMIN, MANAGE, VIEW, needs, person
 from functions.console.api import bodies
 from functions.console.database import db
-from shared import drift, reload, scheduler_api
+from shared import scheduler_api
 from shared.config import config
 from shared.cronfile.loading import load
 from shared.cronfile.specs import CronFile, CronFileError
 from shared.errors import InvalidRequest, Unavailable
-from shared.reload import InvalidReload
+from shared.operator import drift, reload
+from shared.operator.reload import InvalidReload
 
 routes = Blueprint("registry_api", __name__, url_prefix="/api/v1/jobs")
 CRON_FILE = Path(__file__).parents[3] / "cron.yaml"

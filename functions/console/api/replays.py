@@ -14,13 +14,13 @@ from functions.console.access import MANAGE, needs, person
 from functions.console.api import bodies
 from functions.console.database import db
 from functions.console.moments import utc_now
-from shared import replay, seek
 from shared.config import config
 from shared.db import set_patience
 from shared.errors import InvalidRequest
-from shared.replay import Plan
-from shared.replay_request import Asked, checked
-from shared.seek import Seeker
+from shared.operator import replay, seek
+from shared.operator.replay import Plan
+from shared.operator.replay_request import Asked, checked
+from shared.operator.seek import Seeker
 
 routes = Blueprint("replays_api", __name__, url_prefix="/api/v1/replays")
 PATIENCE = 30.0  # seconds for a count, half of what the function may take

@@ -14,8 +14,8 @@ from functions.console.moments import utc_now
 from functions.console.pages.jobs import known, params_of
 from functions.console.queries.jobs import Job
 from shared.db import transaction
+from shared.entrance.trigger import read_json
 from shared.errors import InvalidRequest, Unavailable
-from shared.trigger import read_json
 
 routes = Blueprint("runs", __name__)
 

@@ -19,8 +19,9 @@ from sqlalchemy.exc import DBAPIError
 
 from infra.local.oidc import Signer
 from infra.local.postgres import connection
-from shared import config, db, migrating
+from shared import config, db
 from shared.errors import ConfigError
+from shared.operator import migrating
 from tests.conftest import load_function, request_to
 from tests.processes import eventually, free_port
 

@@ -16,8 +16,9 @@ from functions.console.api import registry
 from functions.console.app import make_app
 from infra.__main__ import main
 from infra.local.home import Home
-from shared import config, reload, scheduler_api
+from shared import config, scheduler_api
 from shared.cronfile.loading import load
+from shared.operator import reload
 from tests.infra.check.world import FILE, edited, without
 from tests.processes import free_port
 from tests.scheduling import Scheduler, running

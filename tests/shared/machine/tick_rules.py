@@ -14,12 +14,14 @@ from hypothesis.stateful import initialize, precondition, rule
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from shared import dependents, executions, expected, kicks, operations
+from shared import executions, kicks
 from shared.db import rollback, sqlstate
+from shared.entrance.trigger import Trigger
 from shared.errors import LeaseLost
 from shared.fan_out import fan_out_waiting
 from shared.jobs import _tick
-from shared.trigger import Trigger
+from shared.ledger import dependents, expected
+from shared.operator import operations
 from tests.shared.machine import claims
 from tests.shared.machine.model import Model
 from tests.shared.machine.world import GRIDS, MINUTE, OPEN, TERMINAL, Busy, Job, Revision

@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from shared import reload_rows
 from shared.db import new_engine, rollback, set_clock, sqlstate
+from shared.operator import reload_rows
 
 START = datetime(2026, 3, 2, 0, 0, 20, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -8,9 +8,10 @@ import pytest
 from google.cloud import scheduler_v1
 from sqlalchemy import Connection, text
 
-from shared import config, operations, reload, scheduler_api
+from shared import config, scheduler_api
 from shared.cronfile.specs import CronFile
-from shared.drift import drift
+from shared.operator import operations, reload
+from shared.operator.drift import drift
 from shared.scheduler_api import SchedulerApi
 from tests.scheduling import file, running
 

@@ -12,11 +12,12 @@ import pytest
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from sqlalchemy import Connection, text
 
-from shared import config, replay, schedule, seek
+from shared import config, schedule
 from shared.db import new_engine
 from shared.errors import InvalidRequest, Unavailable
-from shared.replay import Plan
-from shared.replay_request import Asked, checked
+from shared.operator import replay, seek
+from shared.operator.replay import Plan
+from shared.operator.replay_request import Asked, checked
 from tests.infra.pubsub_world import PROJECT, running
 from tests.rows import rows
 

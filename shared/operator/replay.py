@@ -18,8 +18,8 @@ from sqlalchemy import Connection, text
 from shared import db
 from shared.config import CHANNELS
 from shared.errors import InvalidRequest
-from shared.replay_request import DEPENDENTS, Asked
-from shared.seek import Seeker
+from shared.operator.replay_request import DEPENDENTS, Asked
+from shared.operator.seek import Seeker
 
 SKEW = timedelta(minutes=1)  # the counts go by the database's clock, the seek by Pub/Sub's
 NOTIFICATIONS, EVENTS = "notifications", "job-events"

@@ -14,8 +14,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from shared import executions, expected
+from shared import executions
 from shared.errors import InvalidRequest
+from shared.ledger import expected
 
 MOST_TICKS = 1000  # of one backfill
 

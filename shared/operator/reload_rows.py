@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from shared import declared
+from shared.operator import declared
 from shared.schedule import Schedule
 
 _LOCK = text("select pg_advisory_xact_lock(hashtext('belfry.reload'))")

@@ -13,8 +13,9 @@ from uuid import UUID
 
 from flask import Request
 
-from shared import identity, schedule
+from shared import schedule
 from shared.config import config
+from shared.entrance import identity
 from shared.errors import InvalidRequest
 
 MAX_BODY = 256 * 1024

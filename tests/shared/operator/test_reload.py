@@ -11,15 +11,16 @@ import grpc
 import pytest
 from sqlalchemy import Connection, text
 
-from shared import config, reload, scheduler_api
+from shared import config, scheduler_api
 from shared.cronfile.loading import load
 from shared.db import new_engine
 from shared.errors import Unavailable
+from shared.operator import reload
 from shared.pace import Pace
 from shared.scheduler_api import Ring, SchedulerApi
 from tests.scheduling import file, running
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 LATER = NOW + timedelta(hours=2)
 

@@ -9,9 +9,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, text
 
-from shared import dependents, kicks, operations
+from shared import kicks
 from shared.errors import InvalidRequest
 from shared.jobs import Run, job
+from shared.ledger import dependents
+from shared.operator import operations
 from tests.shared.test_jobs import add_job, effective, post
 
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared import trigger
 from shared.config import CHANNELS, config
+from shared.entrance import trigger
 from shared.errors import BelfryError, InvalidRequest
 
 MAX_IDS = 1000

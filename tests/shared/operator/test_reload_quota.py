@@ -12,8 +12,8 @@ from google.cloud.scheduler_v1.services.cloud_scheduler.transports import CloudS
 from sqlalchemy import Connection, text
 
 from infra.local.scheduler import Quota
-from shared import reload
 from shared.errors import Unavailable
+from shared.operator import reload
 from shared.pace import Pace
 from shared.scheduler_api import QUOTA_WAITS, READS, WRITES, SchedulerApi
 from tests.scheduling import Scheduler, file, running

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from shared import restored
 from shared.db import set_clock
 from shared.errors import InvalidRequest
+from shared.operator import restored
 from tests.conftest import Perform, register
 from tests.factories import Erp
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from shared.db import new_engine
 from shared.errors import InvalidRequest
 
-MIGRATIONS = Path(__file__).parents[1] / "infra" / "migrations"
+MIGRATIONS = Path(__file__).parents[2] / "infra" / "migrations"
 APP_ROLE = "belfry_app"  # whom functions are in the cloud; the tables belong to whoever migrates
 _GRANTS = text(f"""
   do $$ declare one text; begin

@@ -19,8 +19,9 @@ from flask import Request, Response
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from shared import db, envelope, identity, logs, schedule
-from shared.envelope import PoisonError
+from shared import db, logs, schedule
+from shared.entrance import envelope, identity
+from shared.entrance.envelope import PoisonError
 from shared.errors import InvalidRequest
 from shared.jobs import refusal
 

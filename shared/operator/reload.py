@@ -14,11 +14,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from shared import declared, reload_rows
 from shared.config import config
 from shared.cronfile.specs import CronFile
 from shared.db import transaction
 from shared.errors import BelfryError
+from shared.operator import declared, reload_rows
 from shared.schedule import ScheduleError
 from shared.scheduler_api import Ring, SchedulerApi
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from shared import declared, reload, reload_rows
 from shared.cronfile.specs import CronFile
+from shared.operator import declared, reload, reload_rows
 from shared.scheduler_api import Ring, SchedulerApi
 
 SHOWN = ("schedule", "time_zone", "enabled", "params")
