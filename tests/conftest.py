@@ -99,6 +99,17 @@ def _forget_process_state() -> None:
     config.config.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """A cloud or a command in this process tells it where its services are; the next test must not hear of it."""
+    kept = dict(os.environ)
+    yield
+    if os.environ != kept:
+        os.environ.clear()
+        os.environ.update(kept)
+        _forget_process_state()
+
+
 @cache
 def _lender() -> Lender:
     return Lender(os.environ["BELFRY_TEST_POSTGRES"])

@@ -11,8 +11,8 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -181,19 +181,6 @@ async def eventually(look: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(0.02)
 
 
-@contextmanager
-def environment_kept() -> Iterator[None]:
-    """A cloud in this process tells it where its services are; the next test must not hear of it."""
-    kept = dict(os.environ)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(kept)
-        config.config.cache_clear()
-        db.forget_engine()
-
-
 def rings(cloud: Cloud, since: time, until: time, *only: str) -> list[Tick]:
     """Whatever rings in these hours, both ends counted; of some jobs `only`, if they are named."""
     jobs = [job for job in cloud.file.jobs.values() if job.id not in SWEEPERS and (not only or job.id in only)]
@@ -203,7 +190,6 @@ def rings(cloud: Cloud, since: time, until: time, *only: str) -> list[Tick]:
 @pytest.mark.parametrize("peer", PEERS)
 def test_a_day_seeked_back_comes_again_and_changes_nothing(peer: str, tmp_path: Path) -> None:
     with ExitStack() as running:
-        running.enter_context(environment_kept())
         real = {"PUBSUB_EMULATOR_HOST": running.enter_context(emulator())} if peer == "google" else {}
         asyncio.run(_scene(Home(tmp_path / "home"), real))
 

@@ -38,7 +38,7 @@ class Both(TickRules, DeliveryRules):
 def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     settings = {
         "EMAIL_ENABLED": "true", "EMAIL_SMTP_SERVER": "127.0.0.1", "EMAIL_FROM": "bot@example.com",
-        "WECHAT_ENABLED": "true", "WECHAT_WEBHOOK_URL": "https://example.com/hook", "SMS_ENABLED": "true",
+        "WECHAT_ENABLED": "true", "WECHAT_WEBHOOK_URL": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=none", "SMS_ENABLED": "true",
     }  # fmt: skip
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
