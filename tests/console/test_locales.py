@@ -1,5 +1,6 @@
 """Both languages say the same things, and everything the console may say is there in both."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -39,6 +40,25 @@ def test_both_languages_fill_in_the_same_values() -> None:
 def test_no_text_is_empty_and_none_is_in_the_other_language() -> None:
     assert all(said.strip() for said in texts("en").values())
     assert [key for key, said in texts("en").items() if re.search("[\u4e00-\u9fff]", said)] == []
+
+
+def counted() -> set[str]:
+    """The counters that bodies name: `run.count(name=...)`."""
+    sources = [path for folder in ("functions", "shared") for path in (ROOT / folder).rglob("*.py")]
+    calls = [node for path in sources for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    return {
+        given.arg
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "count" and ast.unparse(call.func.value) in ("run", "self")
+        for given in call.keywords
+        if given.arg
+    }
+
+
+def test_every_counter_has_a_word() -> None:
+    found = counted()
+    assert {"checked", "data_defects", "no_budget", "second_counts"} <= found
+    assert {name for name in found if f"counter.{name}" not in texts("zh")} == set()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
