@@ -7,8 +7,8 @@ from google.pubsub_v1 import types
 
 from infra.local.pubsub.backlog import Backlog, Delivery
 from infra.local.pubsub.broker import Broker
-from infra.local.pubsub.journal import NoStore
 from infra.local.pubsub.messages import Draft
+from infra.local.pubsub.no_store import NoStore
 from infra.local.pubsub.settings import checked_subscription, checked_topic
 from tests.infra.pubsub_world import PROJECT, VirtualClock
 

@@ -16,8 +16,8 @@ from google.pubsub_v1 import types
 from infra.local.oidc import Signer
 from infra.local.pubsub.backlog import State
 from infra.local.pubsub.broker import Broker
-from infra.local.pubsub.journal import NoStore
 from infra.local.pubsub.messages import Draft
+from infra.local.pubsub.no_store import NoStore
 from infra.local.pubsub.push import FIRST_WINDOW, LARGEST_WINDOW, PushSender
 from infra.local.pubsub.settings import checked_subscription, checked_topic
 from tests.infra.pubsub_world import PATIENCE, PROJECT, VirtualClock

@@ -18,8 +18,8 @@ from infra.local.oidc import Signer
 from infra.local.pubsub import seek
 from infra.local.pubsub.broker import Broker, SubscriptionState
 from infra.local.pubsub.errors import RefusedError
-from infra.local.pubsub.journal import NoStore
 from infra.local.pubsub.messages import Draft
+from infra.local.pubsub.no_store import NoStore
 from infra.local.pubsub.settings import checked_subscription, checked_topic
 from infra.local.pubsub.store import Store
 from tests.infra.pubsub_peers import Difference, Peer, emulator_is_installed, google_peer, joined, local_peer

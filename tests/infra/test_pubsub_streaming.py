@@ -11,8 +11,8 @@ from google.pubsub_v1 import types
 
 from infra.local.pubsub.broker import Broker
 from infra.local.pubsub.errors import RefusedError
-from infra.local.pubsub.journal import NoStore
 from infra.local.pubsub.messages import Draft
+from infra.local.pubsub.no_store import NoStore
 from infra.local.pubsub.settings import checked_subscription, checked_topic
 from infra.local.pubsub.streaming import StreamingPull
 from tests.infra.pubsub_world import PATIENCE, PROJECT, VirtualClock

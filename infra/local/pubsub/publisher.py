@@ -5,8 +5,8 @@ from google.pubsub_v1 import types
 
 from infra.local.pubsub.broker import Broker
 from infra.local.pubsub.errors import failed_precondition, invalid
-from infra.local.pubsub.journal import NoStore
 from infra.local.pubsub.messages import Draft
+from infra.local.pubsub.no_store import NoStore
 from infra.local.pubsub.paging import page
 from infra.local.pubsub.settings import DELETED_TOPIC, check_name, check_project, checked_topic
 from infra.local.pubsub.store import Store

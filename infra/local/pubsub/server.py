@@ -13,7 +13,7 @@ from infra.local.oidc import Signer
 from infra.local.pubsub.broker import Broker
 from infra.local.pubsub.clock import Clock, RealClock
 from infra.local.pubsub.errors import RefusedError
-from infra.local.pubsub.journal import NoStore
+from infra.local.pubsub.no_store import NoStore
 from infra.local.pubsub.publisher import Publisher
 from infra.local.pubsub.push import PushSender
 from infra.local.pubsub.replayer import Replayer

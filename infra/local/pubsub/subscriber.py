@@ -12,7 +12,7 @@ from infra.local.oidc import Signer
 from infra.local.pubsub.backlog import Delivery
 from infra.local.pubsub.broker import Broker, SubscriptionState
 from infra.local.pubsub.errors import failed_precondition, invalid, not_found
-from infra.local.pubsub.journal import NoStore
+from infra.local.pubsub.no_store import NoStore
 from infra.local.pubsub.paging import page
 from infra.local.pubsub.push import PushSender
 from infra.local.pubsub.settings import check_name, check_project, checked_subscription
