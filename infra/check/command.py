@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from infra.check import base, checklist, clocks, collisions, connections, cost, narrative, report
-from infra.check.base import Base
+from infra.check import checklist, clocks, collisions, connections, cost, narrative, report, revision
 from infra.check.report import Section
+from infra.check.revision import Revision
 from infra.commands.deployed import Deployed, add_identity
 from infra.commands.outcome import parser
 from shared import schedule
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_identity(asked)
     asked.add_argument("--markdown", metavar="FILE", type=Path, help="append the report to this file, as Markdown")
     options = asked.parse_args(argv)
-    was = base.before(options.file, options.against)
+    was = revision.before(options.file, options.against)
     errors, warnings, sections, now = [], [], list[Section](), None
     at, until = schedule.now(), schedule.WORKDAYS_UNTIL
     sources = None if options.without_sources else options.file.resolve().parent
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 2 if errors else 0
 
 
-def answers(was: Base, now: CronFile, at: datetime) -> list[Section]:
+def answers(was: Revision, now: CronFile, at: datetime) -> list[Section]:
     """One section a question, in the order in which a reviewer asks them."""
     return [
         narrative.section(was.file, now, was.said, at) if was.file else Section("changes", was.said, (), None),

@@ -9,30 +9,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, column, text
+from sqlalchemy import ARRAY, BigInteger, ColumnClause, Integer, Numeric, Select, Text, column, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
 _OPEN = "('PENDING', 'ACKNOWLEDGED', 'PROCESSING')"
-_REQUIRED = {
-    "target_id",
-    "target_no",
-    "target_name",
-    "project_id",
-    "level",
-    "recipients",
-    "facts",
-    "trigger_value",
-    "threshold_value",
+_VIOLATION: dict[str, TypeEngine[Any]] = {
+    "target_id": BigInteger(),
+    "target_no": Text(),
+    "target_name": Text(),
+    "project_id": BigInteger(),
+    "level": Text(),
+    "recipients": ARRAY(Text()),
+    "facts": JSONB(),
+    "trigger_value": Numeric(),
+    "threshold_value": Numeric(),
 }
 _OPTIONAL = {"target_type", "discriminator"}
+
+
+def violation_columns() -> list[ColumnClause[Any]]:
+    """What a violation that is written as text must select, in this order."""
+    return [column(name, kind) for name, kind in _VIOLATION.items()]
 
 
 def scan(violations: Select[Any], scanned: Select[Any], present: Select[Any] | None) -> Any:
     """The statement; its parameters are rule, now, day and execution, its one row has the columns of COUNTS
     and `first_told`, the lowest number of the notifications written (None: none)."""
     names = {c.key for c in violations.selected_columns}
-    if not names >= _REQUIRED or names - _REQUIRED - _OPTIONAL:
+    if not names >= set(_VIOLATION) or names - set(_VIOLATION) - _OPTIONAL:
         raise TypeError(
-            f"violations must select {sorted(_REQUIRED)} and may {sorted(_OPTIONAL)}: {sorted(map(str, names))}"
+            f"violations must select {sorted(_VIOLATION)} and may {sorted(_OPTIONAL)}: {sorted(map(str, names))}"
         )
     target_type = "coalesce(v.target_type, r.target_type)" if "target_type" in names else "r.target_type"
     suffix = "coalesce('|' || v.discriminator, '')" if "discriminator" in names else "''"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Numeric, Select, Text, TextClause, column, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import Select, Text, TextClause, column, select, text
+
+from shared.alerting.statement import violation_columns
 
 
 def failing_channels() -> Select[Any]:
@@ -34,19 +35,7 @@ def failing_channels() -> Select[Any]:
                                 where x.notification_id = d.notification_id and x.user_id = d.user_id
                                   and x.state not in ('dead', 'suppressed', 'expired')))) u
         where c.opened_at is not null or u.untold > 0""")
-    return select(
-        found.columns(
-            column("target_id", BigInteger),
-            column("target_no", Text),
-            column("target_name", Text),
-            column("project_id", BigInteger),
-            column("level", Text),
-            column("recipients", ARRAY(Text)),
-            column("facts", JSONB),
-            column("trigger_value", Numeric),
-            column("threshold_value", Numeric),
-        ).subquery("failing")
-    )
+    return select(found.columns(*violation_columns()).subquery("failing"))
 
 
 def all_channels() -> Select[Any]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Numeric, Select, Text, column, select, text
+from sqlalchemy import BigInteger, Select, Text, column, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from shared.alerting.statement import violation_columns
 
 _TROUBLE = """
   with late as (
@@ -83,21 +85,7 @@ def jobs_in_trouble(now: datetime, critical_after: int = 3) -> Select[Any]:
     WARNING; CRITICAL after `critical_after` failures in a row or when the job's risk is HIGH or CRITICAL. Told to the
     owner's mailbox and, by the rule, to the administrators.
     """
-    found = (
-        text(_TROUBLE)
-        .bindparams(now=now, critical_after=critical_after)
-        .columns(
-            column("target_id", BigInteger),
-            column("target_no", Text),
-            column("target_name", Text),
-            column("project_id", BigInteger),
-            column("level", Text),
-            column("recipients", ARRAY(Text)),
-            column("facts", JSONB),
-            column("trigger_value", Numeric),
-            column("threshold_value", Numeric),
-        )
-    )
+    found = text(_TROUBLE).bindparams(now=now, critical_after=critical_after).columns(*violation_columns())
     return select(found.subquery("in_trouble"))
 
 

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, text
 
 from shared import config
 from tests.console.conftest import Program
-from tests.infra.pubsub_world import running
 from tests.rows import rows
 from tests.shared.operator.test_replay import DAY, Ledger, World, now
 
@@ -27,12 +26,8 @@ def ledger(db: Connection) -> Ledger:
 
 @pytest.fixture
 def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with running() as address:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
-        config.config.cache_clear()
-        made = World()
+    with World.opened(monkeypatch) as made:
         yield made
-        made.close()
 
 
 def ago(time: timedelta) -> str:

@@ -16,8 +16,7 @@ from sqlalchemy import Connection, text
 
 from infra.__main__ import main
 from infra.local.home import Home
-from shared import config, schedule
-from tests.infra.pubsub_world import running
+from shared import schedule
 from tests.processes import eventually, free_port
 from tests.rows import rows
 from tests.shared.operator.test_replay import Ledger, World
@@ -54,12 +53,8 @@ def ledger(db: Connection) -> Ledger:
 
 @pytest.fixture
 def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with running() as address:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
-        config.config.cache_clear()
-        made = World()
+    with World.opened(monkeypatch) as made:
         yield made
-        made.close()
 
 
 def at_home(folder: Path, **environment: str) -> Operator:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.check import changes, checklist, command, report
-from infra.check.base import Base
+from infra.check.revision import Revision
 from shared.cronfile.loading import parse
 from shared.cronfile.specs import CronFileError
 from tests.infra.check.world import AT, FILE, read
@@ -68,7 +68,7 @@ def test_a_valid_edit_can_be_told_and_what_is_told_of_nothing_is_nothing(
         now = parse(edited(edits).encode(), Path("cron.yaml"), at=AT)
     except CronFileError:
         return
-    sections = command.answers(Base("HEAD", was), now, AT)
+    sections = command.answers(Revision("HEAD", was), now, AT)
     assert report.plain(sections)
     assert report.markdown(sections, [], [])
     same = changes.entries(was) == changes.entries(now)

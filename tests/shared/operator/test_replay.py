@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -124,6 +125,17 @@ class World:
             found += [message.message.data.decode() for message in messages]
             self.subscriber.acknowledge(subscription=name, ack_ids=[message.ack_id for message in messages])
 
+    @classmethod
+    @contextmanager
+    def opened(cls, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+        """On a Pub/Sub of its own, to which the environment points."""
+        with running() as address:
+            monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
+            config.config.cache_clear()
+            made = cls()
+            yield made
+            made.close()
+
     def close(self) -> None:
         self.publisher.stop()
         self.publisher.transport.close()
@@ -132,12 +144,8 @@ class World:
 
 @pytest.fixture
 def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with running() as address:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
-        config.config.cache_clear()
-        made = World()
+    with World.opened(monkeypatch) as made:
         yield made
-        made.close()
 
 
 def planned(db: Connection, **asked: Any) -> Plan:

@@ -14,14 +14,14 @@ TRUNK = "origin/main"
 
 
 @dataclass(frozen=True)
-class Base:
+class Revision:
     """The file before the change, or why there is none to compare with."""
 
     said: str
     file: CronFile | None = None
 
 
-def before(path: Path, against: str | None) -> Base:
+def before(path: Path, against: str | None) -> Revision:
     """The file where this work began: the newest commit that HEAD shares with `against`.
 
     Without `against` that is origin/main where HEAD has gone on from it, else HEAD itself. Raises BadInputError for an
@@ -32,7 +32,7 @@ def before(path: Path, against: str | None) -> Base:
     if head is None:
         if against:
             raise BadInputError(f"--against {against}: {folder} is in no git repository with a commit")
-        return Base("nothing to compare with: no git repository, or none with a commit")
+        return Revision("nothing to compare with: no git repository, or none with a commit")
     if against:
         tip = _commit(folder, against)
         if tip is None:
@@ -45,12 +45,12 @@ def before(path: Path, against: str | None) -> Base:
     said = f"{name} ({_git(folder, 'log', '-1', '--format=%h of %cs', commit)})"
     content = _bytes(folder, "show", f"{commit}:./{path.name}")
     if content is None:
-        return Base(f"nothing to compare with: {said} has no {path.name}")
+        return Revision(f"nothing to compare with: {said} has no {path.name}")
     try:
-        return Base(said, parse(content, path))
+        return Revision(said, parse(content, path))
     except CronFileError as broken:
         first = broken.errors[0]
-        return Base(f"nothing to compare with: {path.name} at {said} is broken itself, first on line {first.line}")
+        return Revision(f"nothing to compare with: {path.name} at {said} is broken itself, first on line {first.line}")
 
 
 def _commit(folder: Path, revision: str) -> str | None:
