@@ -68,7 +68,8 @@ _TAKE_DUE = text("""
   returning x.id, x.job_id, x.run_at, x.kind, d.target_uri""")
 
 
-_REFUSED = text("select belfry.kick_refused(cast(:id as uuid), :error)")
+_REFUSED = text("""select belfry.kick_refused(r.id, r.error)
+  from jsonb_to_recordset(cast(:refused as jsonb)) as r (id uuid, error text)""")
 # A refusal of these is no judgement on the call: too many at once, or too slow.
 _PASSING = (408, 425, 429)
 
@@ -190,8 +191,9 @@ def kick_all(due: Sequence[Pending], *, now: datetime | None, check: Callable[[]
 def record(db: Connection, kicked: Kicked) -> None:
     """A refused kick is a failed attempt of its execution: shown with its error, tried again as the job's backoff says,
     and with the last attempt failed, so that its incident is told. Nothing waits for ever (P10)."""
-    for execution_id, error in kicked.refused:
-        db.execute(_REFUSED, {"id": str(execution_id), "error": storable(logs.redact(error))})
+    said = [{"id": str(one), "error": storable(logs.redact(error))} for one, error in kicked.refused]
+    if said:
+        db.execute(_REFUSED, {"refused": json.dumps(said)})
 
 
 def refused(answer: Mapping[str, Any] | None) -> str | None:
